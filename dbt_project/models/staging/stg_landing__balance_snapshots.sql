@@ -1,0 +1,26 @@
+with arrived as (
+    select
+        account_id,
+        asset,
+        balance,
+        as_of,
+        partition_date,
+        source_file,
+        source_row,
+        cast(partition_date as timestamp) as known_at,
+        least(cast(as_of as date), partition_date) as as_of_date
+    from {{ source('landing', 'balance_snapshots') }}
+)
+
+select
+    account_id,
+    asset,
+    balance,
+    as_of,
+    partition_date,
+    source_file,
+    source_row,
+    known_at,
+    as_of_date
+from arrived
+where known_at < {{ run_value('knowledge_at') }}

@@ -1,0 +1,1 @@
+"""What several test areas share: small books built by hand, and a warehouse built from them without a landing zone."""
