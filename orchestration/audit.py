@@ -1,0 +1,184 @@
+"""Tables of schema ``audit``: what ran, what was loaded, what was checked, found and published.
+
+What belongs here: the tables' definitions (names, types, descriptions) and the creation of the schema. What doesn't:
+filling them; each step of the pipeline writes its own rows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import duckdb
+
+from orchestration.sql import quoted
+
+
+@dataclass(frozen=True, slots=True)
+class AuditColumn:
+    """One column: its DuckDB type (with constraint) and its description, which is kept in the database too."""
+
+    name: str
+    definition: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class AuditTable:
+    """One table of schema ``audit``; ``constraint`` is a table constraint or empty."""
+
+    name: str
+    description: str
+    columns: tuple[AuditColumn, ...]
+    constraint: str = ""
+
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        """Names of the columns in order."""
+        return tuple(column.name for column in self.columns)
+
+
+def _table(name: str, description: str, columns: str, constraint: str = "") -> AuditTable:
+    """Read ``columns`` as lines of ``name | type | description``."""
+    lines = [line.split("|", maxsplit=2) for line in columns.strip().splitlines()]
+    parsed = tuple(AuditColumn(*(part.strip() for part in line)) for line in lines)
+    return AuditTable(name, description, parsed, constraint)
+
+
+_FINDING_COLUMNS = """
+    run_id | varchar not null | run that raised it, or last changed it; it stays while the finding stands
+    as_of_date | date not null | day (UTC) on which the subject fails the check
+    check_name | varchar not null | check of the catalogue, or check_disabled
+    kind | varchar not null | integrity, reconciliation, breach or policy
+    severity | varchar not null | critical fails the run, warning alerts only
+    subject_type | varchar not null | what subject_id identifies: account, wallet, entity, transaction, ...
+    subject_id | varchar not null | bare identifier of the subject
+    asset | varchar | asset concerned; null if the finding is not about one
+    observed | varchar | what is, as text with exact amounts
+    expected | varchar | what should be, as text with exact amounts
+    impact_usd | decimal(38,8) | money at stake in USD, never negative; null if unpriced
+    message | varchar not null | one sentence for a person on call
+    evidence | varchar | query on marts or audit that returns the rows behind the finding
+    first_seen_on | date not null | first day of the unbroken run of days with this check, subject and asset
+    known_since | timestamp | when it could first have been known, UTC
+"""
+
+TABLES: tuple[AuditTable, ...] = (
+    _table(
+        "run",
+        "Grain: one row per run of the pipeline. Wall-clock times are kept here only; no figure depends on them.",
+        """
+        run_id | varchar primary key | identifier of the run; Dagster's own
+        started_at | timestamp not null | wall clock, UTC
+        finished_at | timestamp | wall clock, UTC; null while running, or if the run was killed
+        status | varchar not null | running, passed, failed_checks, failed_integrity, error or killed
+        exit_status | integer | exit status of the command line: 0, 3, 4 or 1; null while running or if killed
+        first_date | date not null | first day that the run was asked for
+        last_date | date not null | last day that the run was asked for
+        knowledge_at | timestamp not null | rows known at or after this moment don't exist for the run, UTC
+        previous_knowledge_at | timestamp | knowledge_at of the accepted run before; null for the first
+        landing_first_date | date | earliest partition of the landing zone
+        policy_hash | varchar not null | sha256 of the policy in force; its settings are in audit.policy
+        is_accepted | boolean not null | whether the run's rows passed the entry gate and became part of raw
+        message | varchar | what came out, in a sentence
+        """,
+    ),
+    _table(
+        "load",
+        "Grain: one row per run and file that the run read, because the file was new or had changed.",
+        """
+        run_id | varchar not null | run that read the file
+        table_name | varchar not null | table of the landing contract
+        partition_date | date | day of the batch; null for reference tables
+        source_file | varchar not null | path relative to the landing zone
+        sha256 | varchar not null | digest of the file's bytes
+        rows | bigint not null | rows read from the file, header not counted
+        bytes | bigint not null | size of the file
+        outcome | varchar not null | pending until the entry gate, then accepted or discarded
+        """,
+        "primary key (run_id, source_file)",
+    ),
+    _table(
+        "check_result",
+        "Grain: one row per run, stage, check and object checked.",
+        """
+        run_id | varchar not null | run that evaluated the check
+        stage | varchar not null | entry (before rows are accepted) or exit (before marts are published)
+        check_name | varchar not null | check of the catalogue, or expectation on a table's shape
+        subject | varchar not null | table the check looked at, schema.table
+        kind | varchar not null | integrity, reconciliation, breach, policy or shape
+        severity | varchar not null | critical or warning
+        success | boolean not null | whether nothing failed
+        is_error | boolean not null | whether the check itself failed to run; such a check never counts as passed
+        rows_checked | bigint | rows the check looked at; null if it counts none
+        unexpected | bigint | failing rows or subjects; null if it counts none
+        observed | varchar | what was found, as text with exact amounts
+        """,
+    ),
+    _table(
+        "finding",
+        "Findings that stand: one row per check, subject, asset and day, as known at the latest run.",
+        _FINDING_COLUMNS,
+    ),
+    _table(
+        "finding_log",
+        "Append-only history of findings. Grain: one row per run and finding raised, changed or withdrawn.",
+        "logged_by_run_id | varchar not null | run that wrote the row\n"
+        "action | varchar not null | raised, changed or withdrawn\n" + _FINDING_COLUMNS.strip(),
+    ),
+    _table(
+        "source_row",
+        "Landing rows behind findings on entries, transfers, transactions and rows, as they arrived.",
+        """
+        source_table | varchar not null | table of the landing contract
+        row_key | varchar not null | key of the row; parts of a composite key are joined by |
+        partition_date | date | day of the batch; null for reference tables
+        source_file | varchar not null | path relative to the landing zone
+        source_row | bigint not null | row in that file, counted from 1, a header not counted
+        content | varchar | the row as JSON, amounts as exact text
+        """,
+    ),
+    _table(
+        "published_figure",
+        "Append-only record of headline figures: a row is added when a run publishes a value that differs from the last.",
+        """
+        run_id | varchar not null | run that published the figure
+        knowledge_at | timestamp not null | knowledge time of that run, UTC
+        as_of_date | date not null | day that the figure is about
+        source_table | varchar not null | table of schema marts that the figure stands in
+        figure | varchar not null | column of that table
+        subject | varchar not null | rest of the table's key, such as the in-kind group; exchange if there is none
+        amount | decimal(38,18) | value published; null if it was unknown
+        """,
+    ),
+    _table(
+        "policy",
+        "Grain: one row per run and setting of the policy that was in force.",
+        """
+        run_id | varchar not null | run that the policy was in force for
+        policy_hash | varchar not null | sha256 of the whole policy
+        name | varchar not null | setting as section.name, or checks.check_name
+        item | varchar | item of a list or map; enabled or severity of a check; null for a single value
+        value | varchar | value as exact text; null for an item of a list
+        """,
+    ),
+)
+
+
+def table_named(name: str) -> AuditTable:
+    """Return the audit table of that name; raise KeyError if there is none."""
+    for table in TABLES:
+        if table.name == name:
+            return table
+    raise KeyError(f"audit has no table {name}")
+
+
+def create_audit_schema(connection: duckdb.DuckDBPyConnection) -> None:
+    """Create schema ``audit`` with those tables that don't exist yet, and describe all of them in the database."""
+    connection.execute("create schema if not exists audit")
+    for table in TABLES:
+        parts = [f"{column.name} {column.definition}" for column in table.columns]
+        parts += [table.constraint] if table.constraint else []
+        connection.execute(f"create table if not exists audit.{table.name} ({', '.join(parts)})")
+        connection.execute(f"comment on table audit.{table.name} is {quoted(table.description)}")
+        for column in table.columns:
+            connection.execute(f"comment on column audit.{table.name}.{column.name} is {quoted(column.description)}")
