@@ -84,7 +84,7 @@ TABLES: tuple[AuditTable, ...] = (
     ),
     _table(
         "load",
-        "Grain: one row per run and file that the run read, because the file was new or had changed.",
+        "Grain: one row per run and file that the run read, because its partition was new or had changed.",
         """
         run_id | varchar not null | run that read the file
         table_name | varchar not null | table of the landing contract
@@ -93,7 +93,10 @@ TABLES: tuple[AuditTable, ...] = (
         sha256 | varchar not null | digest of the file's bytes
         rows | bigint not null | rows read from the file, header not counted
         bytes | bigint not null | size of the file
-        outcome | varchar not null | pending until the entry gate, then accepted or discarded
+        modified_ns | bigint not null | time of the file's last change, nanoseconds since 1970; a cheap sign of change
+        outcome | varchar not null | pending until the entry gate, then accepted or discarded; gone: an accepted file \
+left the landing zone and took no row along; abandoned: the run was killed
+        load_number | bigint not null | order of the loads; the last accepted or gone one of a file counts
         """,
         "primary key (run_id, source_file)",
     ),

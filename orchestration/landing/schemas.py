@@ -1,0 +1,75 @@
+"""The tables that ingestion writes: ``raw`` (accepted rows) and ``incoming`` (this run's rows, and what is wrong).
+
+What belongs here: their DDL. What doesn't: ``audit`` (orchestration.audit), dbt's schemas.
+"""
+
+from __future__ import annotations
+
+import duckdb
+
+from orchestration.audit import create_audit_schema
+from orchestration.contract import TABLES, Table, raw_columns
+
+INCOMING_TABLES: dict[str, tuple[str, tuple[tuple[str, str, str], ...]]] = {
+    "file": (
+        "Every file of the landing zone up to the run's last date, and accepted files that are gone from it.",
+        (
+            ("table_name", "varchar", "table of the contract"),
+            ("partition_date", "date", "day delivered for; null for reference tables"),
+            ("source_file", "varchar", "file, relative to the landing zone"),
+            (
+                "status",
+                "varchar",
+                "read (all rows are in incoming), partial (some rows aren't), unchanged (not read again), gone",
+            ),
+            ("row_count", "bigint", "rows in incoming"),
+        ),
+    ),
+    "schema_issue": (
+        "What in the files of this run doesn't conform to the contract, the first 1,000 of each file.",
+        (
+            ("table_name", "varchar", "table of the contract"),
+            ("partition_date", "date", "day delivered for; null for reference tables"),
+            ("source_file", "varchar", "file, relative to the landing zone"),
+            ("line", "bigint", "line of a CSV or JSONL file, header included; row of a Parquet file; null: the file"),
+            ("source_row", "bigint", "row in the file, header not counted; null: not about a row"),
+            ("column_name", "varchar", "column, null if not about one"),
+            ("value", "varchar", "the value as delivered, cut to 200 characters"),
+            ("expected", "varchar", "what the contract wants"),
+            ("problem", "varchar", "what is wrong, in words"),
+            ("content", "varchar", "the delivered row as JSON text, null if there is none"),
+        ),
+    ),
+    "bad_row": (
+        "Every row of this run that has a schema issue. It is in incoming with its bad values null, or not at all.",
+        (
+            ("table_name", "varchar", "table of the contract"),
+            ("source_file", "varchar", "file, relative to the landing zone"),
+            ("source_row", "bigint", "row in the file, header not counted"),
+        ),
+    ),
+}
+
+
+def _columns(columns: tuple[tuple[str, str], ...]) -> str:
+    return ", ".join(f"{name} {type_}" for name, type_ in columns)
+
+
+def reset_incoming(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
+    """Empty everything in schema ``incoming`` that is about this table."""
+    connection.execute(f"create or replace table incoming.{table.name} ({_columns(raw_columns(table))})")
+    for name in INCOMING_TABLES:
+        connection.execute(f"delete from incoming.{name} where table_name = ?", [table.name])
+
+
+def create_schemas(connection: duckdb.DuckDBPyConnection) -> None:
+    """Create the schemas and tables that ingestion and the integrity models use, as far as they don't exist yet."""
+    create_audit_schema(connection)
+    connection.execute("create schema if not exists raw")
+    connection.execute("create schema if not exists incoming")
+    for table in TABLES:
+        for schema in ("raw", "incoming"):
+            connection.execute(f"create table if not exists {schema}.{table.name} ({_columns(raw_columns(table))})")
+    for name, (_, columns) in INCOMING_TABLES.items():
+        definition = _columns(tuple((column, type_) for column, type_, _ in columns))
+        connection.execute(f"create table if not exists incoming.{name} ({definition})")
