@@ -1,0 +1,93 @@
+with recursive stakes as (
+    select
+        parent_entity_id,
+        child_entity_id,
+        from_at,
+        to_at,
+        stake_e20,
+        stake_text
+    from {{ ref('int_affiliates__stake') }}
+),
+
+paths as (
+    select
+        parent_entity_id as holder_entity_id,
+        child_entity_id as held_entity_id,
+        from_at,
+        to_at,
+        stake_e20 * 100000000::hugeint as share_e28,
+        [parent_entity_id, child_entity_id] as members,
+        parent_entity_id || ' -> ' || child_entity_id || ' (' || stake_text || ')' as path_text
+    from stakes
+    union all
+    select
+        paths.holder_entity_id,
+        stakes.child_entity_id as held_entity_id,
+        greatest(paths.from_at, stakes.from_at) as from_at,
+        least(paths.to_at, stakes.to_at) as to_at,
+        {{ share_through('paths.share_e28', 'stakes.stake_e20') }} as share_e28,
+        list_append(paths.members, stakes.child_entity_id) as members,
+        paths.path_text || ' -> ' || stakes.child_entity_id || ' (' || stakes.stake_text || ')' as path_text
+    from paths
+    inner join stakes
+        on
+            paths.held_entity_id = stakes.parent_entity_id
+            and paths.from_at < stakes.to_at
+            and stakes.from_at < paths.to_at
+    where
+        not list_contains(paths.members, stakes.child_entity_id)
+        and {{ share_through('paths.share_e28', 'stakes.stake_e20') }} > 0
+),
+
+boundaries as (
+    select
+        holder_entity_id,
+        held_entity_id,
+        from_at as boundary_at
+    from paths
+    union
+    select
+        holder_entity_id,
+        held_entity_id,
+        to_at as boundary_at
+    from paths
+),
+
+segments as (
+    select
+        holder_entity_id,
+        held_entity_id,
+        boundary_at as from_at,
+        lead(boundary_at) over (partition by holder_entity_id, held_entity_id order by boundary_at) as to_at
+    from boundaries
+),
+
+summed as (
+    select
+        segments.holder_entity_id,
+        segments.held_entity_id,
+        segments.from_at,
+        segments.to_at,
+        least(sum(paths.share_e28), {{ whole_share() }}) as share_e28,
+        list(paths.path_text order by paths.share_e28 desc, paths.path_text) as path_texts
+    from segments
+    inner join paths
+        on
+            segments.holder_entity_id = paths.holder_entity_id
+            and segments.held_entity_id = paths.held_entity_id
+            and segments.from_at >= paths.from_at
+            and segments.to_at <= paths.to_at
+    group by segments.holder_entity_id, segments.held_entity_id, segments.from_at, segments.to_at
+)
+
+select
+    holder_entity_id,
+    held_entity_id,
+    from_at,
+    to_at,
+    cast(share_e28 as hugeint) as share_e28,
+    share_e28 * 2 > {{ whole_share() }} as is_control,
+    {{ share_as_pct('cast(share_e28 as hugeint)') }} as share_pct,
+    array_to_string(path_texts[1:3], '; ')
+    || case when len(path_texts) > 3 then '; and ' || (len(path_texts) - 3) || ' more paths' else '' end as path_text
+from summed
