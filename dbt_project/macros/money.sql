@@ -35,32 +35,53 @@
 {%- endmacro %}
 
 
-{% macro in_smallest_units(value, scale) -%}
-    cast(trunc({{ value }}) as hugeint) * {{ '1' ~ '0' * scale }}::hugeint
-    + cast(
-        trunc(cast({{ value }} - trunc({{ value }}) as decimal(18, 18)), {{ scale }})
-        * {{ '1' ~ '0' * scale }}::decimal(19, 0) as hugeint
+{% macro in_smallest_units(value) -%}
+    {#- A DECIMAL(38,18) as a whole number of 1e-18, exact over the whole range of the type. -#}
+    (
+        cast(trunc({{ value }}) as hugeint) * 1000000000000000000::hugeint
+        + cast(cast({{ value }} - trunc({{ value }}) as decimal(18, 18)) * 1000000000000000000::decimal(19, 0) as hugeint)
     )
 {%- endmacro %}
 
 
-{% macro exact_ratio(numerator, denominator, operand_scale=12, scale=12) -%}
-    {#- numerator / denominator, rounded half away from zero to `scale` (at most 17) places, by long division on
-        integers. Operands are cut to `operand_scale` places first and must stay below 1.7e29 in those units
-        (12 places: 1.7e17; 8 places: 1.7e21; 18 places: 1.7e11). Null if the denominator is zero or null, or if the
-        ratio is 1e19 or more. For display and for sharing out; a verdict is never drawn from it (cross-multiply). -#}
-    {%- set n = "(" ~ in_smallest_units("cast(" ~ numerator ~ " as decimal(38, 18))", operand_scale) ~ ")" -%}
-    {%- set d = "nullif(" ~ in_smallest_units("cast(" ~ denominator ~ " as decimal(38, 18))", operand_scale) ~ ", 0)" -%}
+{% macro exact_ratio(numerator, denominator, scale=12) -%}
+    {#- numerator / denominator, rounded half away from zero to `scale` places (at 18, the most, the tail is cut), by
+        long division on integers in two steps of nine digits. Operands below 1.7e11 count with all their 18 places;
+        if either is larger, both are cut to the 12 places (below 1.7e17) or 9 places that leave room for a step.
+        Null if the denominator is zero or null, or if the ratio is 1e19 or more. For display and for sharing out; a
+        verdict is never drawn from it (cross-multiply). -#}
+    {%- set n = in_smallest_units("cast(" ~ numerator ~ " as decimal(38, 18))") -%}
+    {%- set d = in_smallest_units("cast(" ~ denominator ~ " as decimal(38, 18))") -%}
+    {%- set larger = "greatest(abs(" ~ n ~ "), abs(" ~ d ~ "))" -%}
+    {%- set unit = "case when " ~ larger ~ " < 170000000000000000000000000000::hugeint then 1::hugeint"
+        ~ " when " ~ larger ~ " < 170000000000000000000000000000000000::hugeint then 1000000::hugeint"
+        ~ " else 1000000000::hugeint end" -%}
+    {%- set n = "(abs(" ~ n ~ ") // " ~ unit ~ ")" -%}
+    {%- set d = "nullif(abs(" ~ d ~ ") // " ~ unit ~ ", 0)" -%}
     {%- set step = "1000000000::hugeint" -%}
     cast(
-        sign({{ n }}) * sign({{ d }}) * round(
-            try_cast(((abs({{ n }}) * {{ step }}) // abs({{ d }})) // {{ step }} as decimal(38, 18))
-            + cast(((abs({{ n }}) * {{ step }}) // abs({{ d }})) % {{ step }} as decimal(9, 0))
-            * 0.000000001::decimal(9, 9)
-            + cast((((abs({{ n }}) * {{ step }}) % abs({{ d }})) * {{ step }}) // abs({{ d }}) as decimal(9, 0))
+        sign({{ numerator }}) * sign({{ denominator }}) * round(
+            try_cast((({{ n }} * {{ step }}) // {{ d }}) // {{ step }} as decimal(38, 18))
+            + cast((({{ n }} * {{ step }}) // {{ d }}) % {{ step }} as decimal(9, 0)) * 0.000000001::decimal(9, 9)
+            + cast(((({{ n }} * {{ step }}) % {{ d }}) * {{ step }}) // {{ d }} as decimal(9, 0))
             * 0.000000000000000001::decimal(18, 18),
             {{ scale }}
         ) as decimal(38, {{ scale }})
+    )
+{%- endmacro %}
+
+
+{% macro proceeds_after_impact(sold_usd, impact) -%}
+    {#- sold x (1 - 2/3 x impact), rounded half up to 8 places: DOMAIN.md section 5. In whole units of 1e-8 USD and 1e-12
+        of impact that is sold x (3e12 - 2 x impact) / 3e12, and the half is added before the division. Exact for
+        sales below 1e17 USD. -#}
+    {%- set units = "(" ~ in_smallest_units("cast(" ~ sold_usd ~ " as decimal(38, 18))") ~ " // 10000000000::hugeint)" -%}
+    {%- set impact_units = "cast(cast(" ~ impact ~ " as decimal(38, 12)) * 1000000000000::decimal(13, 0) as hugeint)" -%}
+    cast(
+        cast(
+            ({{ units }} * (3000000000000::hugeint - 2 * {{ impact_units }}) + 1500000000000::hugeint)
+            // 3000000000000::hugeint as decimal(38, 0)
+        ) * 0.00000001::decimal(8, 8) as decimal(38, 8)
     )
 {%- endmacro %}
 

@@ -175,5 +175,5 @@ def build_warehouse(
     path = folder / "books.duckdb"
     create_build_file(path, rows, first_date=first_date, last_date=last_date, policy_file=policy_file)
     selectors = [f"+{name}" for name in select.split()]
-    run_dbt(path, "run", "--select", *selectors)
+    run_dbt(path, "build", "--resource-type", "model", "--resource-type", "seed", "--select", *selectors)
     return Warehouse(path)

@@ -1,0 +1,32 @@
+with days as (
+    select as_of_date
+    from {{ ref('int_time__day') }}
+),
+
+last_of_day as (
+    select
+        asset,
+        cast(as_of as date) as from_date,
+        arg_max_null(circulating, as_of) as circulating
+    from {{ ref('stg_landing__token_supply') }}
+    group by asset, cast(as_of as date)
+),
+
+supply_intervals as (
+    select
+        asset,
+        from_date,
+        circulating,
+        lead(from_date) over (partition by asset order by from_date) as to_date
+    from last_of_day
+)
+
+select
+    days.as_of_date,
+    supply_intervals.asset,
+    supply_intervals.circulating
+from supply_intervals
+inner join days
+    on
+        supply_intervals.from_date <= days.as_of_date
+        and (supply_intervals.to_date is null or days.as_of_date < supply_intervals.to_date)
