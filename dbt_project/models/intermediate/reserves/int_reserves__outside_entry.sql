@@ -1,0 +1,135 @@
+with entries as (
+    select
+        entry_id,
+        transaction_id,
+        account_id,
+        asset,
+        amount,
+        entry_type,
+        nullif(trim(reference), '') as reference,
+        effective_at,
+        effective_date,
+        partition_date,
+        known_at
+    from {{ ref('stg_landing__ledger_entries') }}
+),
+
+external_accounts as (
+    select account_id
+    from {{ ref('stg_landing__accounts') }}
+    where account_class = 'external'
+),
+
+account_relations as (
+    select
+        account_id,
+        account_class,
+        relation,
+        from_date,
+        to_date
+    from {{ ref('int_affiliates__account_relation') }}
+),
+
+external_transactions as (
+    select distinct entries.transaction_id
+    from entries
+    inner join external_accounts on entries.account_id = external_accounts.account_id
+),
+
+candidates as (
+    select
+        entries.entry_id,
+        entries.transaction_id,
+        entries.account_id,
+        entries.asset,
+        entries.amount,
+        entries.entry_type,
+        entries.reference,
+        entries.effective_at,
+        entries.effective_date,
+        entries.partition_date,
+        entries.known_at,
+        external_transactions.transaction_id is not null as touches_outside,
+        external_accounts.account_id is not null as is_external
+    from entries
+    left join external_transactions on entries.transaction_id = external_transactions.transaction_id
+    left join external_accounts on entries.account_id = external_accounts.account_id
+    where external_transactions.transaction_id is not null or entries.entry_type in ('deposit', 'withdrawal')
+),
+
+-- A fee kept back from a deposit or withdrawal, as a leg of it, belongs to that deposit or withdrawal.
+withheld as (
+    select
+        entry_id,
+        transaction_id,
+        account_id,
+        asset,
+        amount,
+        entry_type,
+        effective_at,
+        effective_date,
+        partition_date,
+        known_at,
+        touches_outside,
+        is_external,
+        entry_type = 'fee'
+        and not is_external
+        and coalesce(
+            bool_or(not is_external and entry_type in ('deposit', 'withdrawal')) over legs, false
+        ) as is_withheld_fee,
+        coalesce(
+            reference,
+            case
+                when entry_type = 'fee' and min(reference) over legs = max(reference) over legs
+                    then min(reference) over legs
+            end
+        ) as reference
+    from candidates
+    window legs as (partition by transaction_id, asset)
+),
+
+described as (
+    select
+        withheld.entry_id,
+        withheld.transaction_id,
+        withheld.account_id,
+        withheld.asset,
+        withheld.amount,
+        withheld.entry_type,
+        withheld.reference,
+        withheld.effective_at,
+        withheld.effective_date,
+        withheld.partition_date,
+        withheld.known_at,
+        withheld.touches_outside,
+        withheld.is_external,
+        withheld.entry_type in ('opening', 'deposit', 'withdrawal') or withheld.is_withheld_fee as is_permitted,
+        case
+            when account_relations.account_class = 'suspense' then 'customer'
+            else account_relations.relation
+        end as relation
+    from withheld
+    left join account_relations
+        on
+            withheld.account_id = account_relations.account_id
+            and greatest(withheld.effective_date, {{ run_value('landing_first_date') }}) >= account_relations.from_date
+            and greatest(withheld.effective_date, {{ run_value('landing_first_date') }}) < account_relations.to_date
+)
+
+select
+    entry_id,
+    transaction_id,
+    account_id,
+    asset,
+    amount,
+    entry_type,
+    reference,
+    effective_at,
+    effective_date,
+    partition_date,
+    known_at,
+    touches_outside,
+    is_external,
+    is_permitted,
+    relation
+from described
