@@ -1,0 +1,211 @@
+"""Affiliates' exposure and customers who look like affiliates: DOMAIN.md section 6.
+
+What belongs here: exposure by affiliate, suspicions by entity. What doesn't: the graph itself (relations).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+from tests.oracle.books import ONE_DAY, Books, Row, day_end, day_start
+from tests.oracle.decimals import HUNDRED, ZERO, quotient, value_usd
+from tests.oracle.equity import Equities
+from tests.oracle.ledger import Ledger
+from tests.oracle.policy import Policy
+from tests.oracle.prices import Prices
+from tests.oracle.relations import Relations, holds_during
+from tests.oracle.tokens import Tokens
+
+HARD_ATTRIBUTES = frozenset({"bank_account", "withdrawal_address", "device"})
+
+
+@dataclass
+class Exposure:
+    """What one account, or all accounts of one affiliate, claims and borrows, in USD."""
+
+    claims: Decimal = ZERO
+    borrowing: Decimal = ZERO
+    collateral_haircut: Decimal = ZERO
+    collateral_liquidation: Decimal = ZERO
+    own_token_collateral: Decimal = ZERO
+    uncollateralised: Decimal = ZERO
+    privileges: int = 0
+    credit_line: Decimal = ZERO
+
+    def add(self, other: Exposure) -> None:
+        """Sum without netting."""
+        for name, amount in vars(other).items():
+            setattr(self, name, getattr(self, name) + amount)
+
+
+class Affiliates:
+    """Exposure and suspicion by day."""
+
+    def __init__(
+        self,
+        books: Books,
+        policy: Policy,
+        relations: Relations,
+        prices: Prices,
+        ledger: Ledger,
+        tokens: Tokens,
+        equities: Equities,
+    ):
+        self.books = books
+        self.policy = policy
+        self.relations = relations
+        self.prices = prices
+        self.ledger = ledger
+        self.tokens = tokens
+        self.equities = equities
+
+    def privileges(self, account: str, day: date) -> list[Row]:
+        """Privileges that the account holds at any moment of the day."""
+        return [
+            row
+            for row in self.books.rows("account_privileges")
+            if row["account_id"] == account and holds_during(row, day)
+        ]
+
+    def of_account(self, account: str, day: date) -> Exposure:
+        """One account's exposure; what lies in a suspense account is customers', not collateral."""
+        exposure = Exposure()
+        is_suspense = self.relations.account_class(account) == "suspense"
+        for (holder, asset), balance in self.ledger.balances(day).items():
+            if holder != account:
+                continue
+            price = self.prices.usd(asset, day)
+            if balance < 0:
+                exposure.borrowing += value_usd(-balance, price) or ZERO
+            elif not is_suspense:
+                mark = value_usd(balance, price) or ZERO
+                exposure.claims += mark
+                exposure.collateral_haircut += self.equities.after_haircut_usd(balance, asset, day)
+                exposure.collateral_liquidation += self.tokens.liquidation_value_usd(balance, asset, day) or ZERO
+                if self.tokens.is_own(asset, day):
+                    exposure.own_token_collateral += mark
+        exposure.uncollateralised = max(ZERO, exposure.borrowing - exposure.collateral_haircut)
+        for privilege in self.privileges(account, day):
+            exposure.privileges += 1
+            if privilege["privilege"] == "credit_line":
+                exposure.credit_line += privilege["limit_usd"] or ZERO
+        return exposure
+
+    def exposures(self, day: date) -> dict[str, Exposure]:
+        """Exposure of every affiliate with an account."""
+        result: dict[str, Exposure] = defaultdict(Exposure)
+        for account, row in self.relations.accounts.items():
+            if row["account_class"] != "external" and self.relations.account(account, day) == "affiliate":
+                result[row["entity_id"]].add(self.of_account(account, day))
+        return dict(result)
+
+    def uncollateralised_usd(self, day: date) -> Decimal:
+        """The group's exposure: a sum over accounts, nothing netted."""
+        return sum((exposure.uncollateralised for exposure in self.exposures(day).values()), ZERO)
+
+    def exposure_rows(self, day: date) -> list[Row]:
+        """fct_affiliate_exposure_daily."""
+        owed = self.ledger.customer_liabilities_usd(day)
+        rows = []
+        for entity, exposure in sorted(self.exposures(day).items()):
+            line = exposure.credit_line
+            rows.append(
+                {
+                    "as_of_date": day,
+                    "entity_id": entity,
+                    "gross_claims_usd": exposure.claims,
+                    "gross_borrowing_usd": exposure.borrowing,
+                    "collateral_mark_usd": exposure.claims,
+                    "collateral_haircut_usd": exposure.collateral_haircut,
+                    "collateral_liquidation_usd": exposure.collateral_liquidation,
+                    "own_token_collateral_usd": exposure.own_token_collateral,
+                    "uncollateralised_usd": exposure.uncollateralised,
+                    "share_of_customer_liabilities": quotient(exposure.uncollateralised, owed) if owed else None,
+                    "active_privileges": exposure.privileges,
+                    "credit_line_usd": line,
+                    "credit_line_used_pct": quotient(exposure.borrowing * HUNDRED, line) if line else None,
+                }
+            )
+        return rows
+
+    def sharers(self, day: date) -> set[str]:
+        """Customers that share a hard attribute with an affiliate or the operator."""
+        users: dict[tuple[str, str], set[str]] = defaultdict(set)
+        for row in self.books.rows("entity_attributes"):
+            if row["attribute_type"] in HARD_ATTRIBUTES:
+                users[row["attribute_type"], row["attribute_hash"]].add(row["entity_id"])
+        found = set()
+        for entities in users.values():
+            relations = {entity: self.relations.entity(entity, day) for entity in entities}
+            if len(entities) <= self.policy.shared_attribute_max_entities and set(relations.values()) != {"customer"}:
+                found |= {entity for entity, relation in relations.items() if relation == "customer"}
+        return found
+
+    def privileged_customers(self, day: date) -> set[str]:
+        """Customers with a privilege other than a fee exemption or a credit line within its collateral."""
+        found = set()
+        for account, row in self.relations.accounts.items():
+            if row["account_class"] == "external" or self.relations.account(account, day) != "customer":
+                continue
+            collateral = self.of_account(account, day).collateral_haircut
+            for privilege in self.privileges(account, day):
+                limit = privilege["limit_usd"]
+                within = privilege["privilege"] == "credit_line" and limit is not None and limit <= collateral
+                if privilege["privilege"] != "fee_exempt" and not within:
+                    found.add(row["entity_id"])
+        return found
+
+    def borrowing_beyond_dust(self, entity: str, day: date) -> bool:
+        """Whether any account of the entity is negative by more than dust."""
+        return any(
+            balance < 0
+            and self.relations.accounts[account]["entity_id"] == entity
+            and not self.ledger.is_dust(balance, asset, day)
+            for (account, asset), balance in self.ledger.balances(day).items()
+        )
+
+    def released(self, day: date) -> set[str]:
+        """Customers who were affiliates on an earlier day of the calendar."""
+        earlier: set[str] = set()
+        for other in self.books.days:
+            if other < day:
+                earlier |= self.relations.affiliates(other)
+        return {entity for entity in earlier if self.relations.entity(entity, day) == "customer"}
+
+    def recipients_of_debt(self, day: date) -> set[str]:
+        """Customers into whose account a transfer of the day moved an affiliate's negative balance."""
+        found = set()
+        transfers = [
+            entry
+            for entry in self.ledger.entries
+            if entry["entry_type"] == "transfer" and day_start(day) <= entry["effective_at"] < day_end(day)
+        ]
+        for given in transfers:
+            before = self.ledger.balances_before(given["effective_at"]).get((given["account_id"], given["asset"]), ZERO)
+            relieved = given["amount"] > 0 and before < 0
+            if not relieved or self.relations.account(given["account_id"], day) != "affiliate":
+                continue
+            for taken in transfers:
+                same = (taken["transaction_id"], taken["asset"]) == (given["transaction_id"], given["asset"])
+                if same and taken["amount"] < 0 and self.relations.account(taken["account_id"], day) == "customer":
+                    found.add(self.relations.accounts[taken["account_id"]]["entity_id"])
+        return found
+
+    def suspects(self, day: date) -> set[str]:
+        """Entities of undeclared_affiliates on the day."""
+        moved = set()
+        for other in self.books.days:
+            if other <= day:
+                moved |= {e for e in self.recipients_of_debt(other) if self.relations.entity(e, day) == "customer"}
+        kept = {entity for entity in self.released(day) if self.borrowing_beyond_dust(entity, day)}
+        return self.sharers(day) | self.privileged_customers(day) | kept | moved
+
+    def removed(self, day: date) -> set[str]:
+        """Entities that were affiliates the day before and are customers now."""
+        before = day - ONE_DAY
+        if before < self.books.first_date:
+            return set()
+        return {e for e in self.relations.affiliates(before) if self.relations.entity(e, day) == "customer"}

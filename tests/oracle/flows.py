@@ -1,0 +1,312 @@
+"""What moves between wallets, customers and the outside: DOMAIN.md sections 2, 4 and 7.
+
+What belongs here: matching of transfers and entries, roll-forward, window dressing, draining, liquidity.
+What doesn't: what a balance is worth to customers (reserves).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+
+from tests.oracle.books import ONE_DAY, Books, Row, day_end, day_start
+from tests.oracle.decimals import HUNDRED, ZERO, total, value_usd
+from tests.oracle.ledger import Ledger
+from tests.oracle.policy import Policy
+from tests.oracle.prices import Prices
+from tests.oracle.relations import Relations
+from tests.oracle.reserves import Reserves
+from tests.oracle.tokens import Tokens
+from tests.oracle.wallets import Wallets, normalised_address
+
+OUTSIDE_TYPES = frozenset({"opening", "deposit", "withdrawal"})
+REFERENCED_TYPES = frozenset({"deposit", "withdrawal"})
+
+
+@dataclass
+class Match:
+    """Entries and the transfer that carry one reference and asset."""
+
+    entries: list[Row] = field(default_factory=list)
+    transfer: Row | None = None
+
+    @property
+    def agrees(self) -> bool:
+        """Whether both sides are there and move the same amount."""
+        if self.transfer is None or not self.entries:
+            return False
+        return bool(total(entry["amount"] for entry in self.entries) == self.transfer["amount"])
+
+
+@dataclass(frozen=True)
+class Drift:
+    """A roll-forward that doesn't hold: what the balance is and what it should be."""
+
+    wallet_id: str
+    asset: str
+    observed: Decimal
+    expected: Decimal
+
+
+class Flows:
+    """Movements by day."""
+
+    def __init__(
+        self,
+        books: Books,
+        policy: Policy,
+        relations: Relations,
+        prices: Prices,
+        ledger: Ledger,
+        wallets: Wallets,
+        tokens: Tokens,
+        reserves: Reserves,
+    ):
+        self.books = books
+        self.policy = policy
+        self.relations = relations
+        self.prices = prices
+        self.ledger = ledger
+        self.wallets = wallets
+        self.tokens = tokens
+        self.reserves = reserves
+
+    # matching ---------------------------------------------------------------------------------------------------
+
+    def matches(self, moment: datetime | None = None) -> dict[tuple[str, str], Match]:
+        """By reference and asset, from what happened before the moment; deposits and withdrawals only."""
+        found: dict[tuple[str, str], Match] = defaultdict(Match)
+        for entry in self.ledger.entries:
+            if entry["entry_type"] in REFERENCED_TYPES and (moment is None or entry["effective_at"] < moment):
+                found[entry["reference"] or f"entry {entry['entry_id']}", entry["asset"]].entries.append(entry)
+        for transfer in self.books.rows("wallet_transfers"):
+            if moment is not None and transfer["block_time"] >= moment:
+                continue
+            key = (transfer["transfer_id"], transfer["asset"])
+            if transfer["transfer_type"] in REFERENCED_TYPES or key in found:
+                found[key].transfer = transfer
+        return found
+
+    def is_matched(self, transfer: Row) -> bool:
+        """Whether the ledger's deposits or withdrawals account for the transfer's whole amount."""
+        match = self.matches().get((transfer["transfer_id"], transfer["asset"]))
+        return match is not None and match.agrees
+
+    def unmatched(self, day: date) -> set[tuple[str, str]]:
+        """Subject and asset of what is still unmatched after the policy's days, and of what may not leave at all."""
+        found = set()
+        for match in self.matches(day_end(day)).values():
+            if match.agrees:
+                continue
+            sides: list[tuple[str, Row, datetime]] = []
+            if match.transfer is not None:
+                sides.append((match.transfer["transfer_id"], match.transfer, match.transfer["block_time"]))
+            else:
+                sides.extend((entry["entry_id"], entry, entry["effective_at"]) for entry in match.entries)
+            for subject, row, moment in sides:
+                if (day - moment.date()).days >= self.policy.unmatched_transfer_days:
+                    found.add((subject, row["asset"]))
+        return found | self.misused_outside(day)
+
+    def misused_outside(self, day: date) -> set[tuple[str, str]]:
+        """Entries on external accounts of a type that may not touch them, on the day they are effective."""
+        found = set()
+        for entry in self.books.rows("ledger_entries"):
+            if self.relations.account_class(entry["account_id"]) != "external":
+                continue
+            if not day_start(day) <= entry["effective_at"] < day_end(day):
+                continue
+            late_opening = entry["entry_type"] == "opening" and day > self.books.first_date
+            if entry["entry_type"] not in OUTSIDE_TYPES or late_opening:
+                found.add((entry["entry_id"], entry["asset"]))
+        return found
+
+    # wallets ----------------------------------------------------------------------------------------------------
+
+    def roll_forward(self, day: date) -> list[Drift]:
+        """Wallets whose balance moved by more or less than their transfers, beyond the tolerance."""
+        found = []
+        for (row_day, wallet_id, asset), row in self.wallets.daily_rows.items():
+            if row_day != day:
+                continue
+            earlier = [
+                other
+                for (other_day, other_wallet, other_asset), other in self.wallets.daily_rows.items()
+                if (other_wallet, other_asset) == (wallet_id, asset) and other_day < day
+            ]
+            if not earlier and day == self.books.first_date:
+                continue
+            previous = max(earlier, key=lambda other: other["as_of"]) if earlier else None
+            since = previous["as_of"] if previous else datetime.min
+            moved = total(
+                transfer["amount"]
+                for transfer in self.books.rows("wallet_transfers")
+                if (transfer["wallet_id"], transfer["asset"]) == (wallet_id, asset)
+                and since <= transfer["block_time"] < row["as_of"]
+            )
+            expected = (previous["balance"] if previous else ZERO) + moved
+            drift = abs(row["balance"] - expected)
+            price = self.prices.usd(str(asset), day)
+            value = value_usd(drift, price)
+            beyond = drift >= self.policy.dust_unpriced_units if value is None else value > self.policy.roll_forward_usd
+            if beyond:
+                found.append(Drift(str(wallet_id), str(asset), row["balance"], expected))
+        return found
+
+    def drained(self, day: date) -> set[tuple[str, str]]:
+        """Wallet and asset that held much of a group's reserves the day before and is now empty or silent."""
+        before = day - ONE_DAY
+        if before < self.books.first_date:
+            return set()
+        found = set()
+        for holding in self.reserves.holdings(before):
+            group = self.tokens.in_kind_group(holding.asset, before)
+            held = self.reserves.in_reference_units(holding.eligible, holding.asset, before)
+            whole = self.reserves.coverage(before)[group].eligible
+            if not self.reserves.held_share_is_at_least(held, whole, self.policy.drained_held_pct):
+                continue
+            balance = self.wallets.balance(holding.wallet_id, holding.asset, day)
+            silent = balance is None and bool(self.wallets.versions(holding.wallet_id, day))
+            if silent or (balance == 0 and not self._emptied_properly(holding.wallet_id, holding.asset, day)):
+                found.add((holding.wallet_id, holding.asset))
+        return found
+
+    def _emptied_properly(self, wallet_id: str, asset: str, day: date) -> bool:
+        """Whether the balance left by transfers to other eligible wallets or by customers' matched withdrawals."""
+        eligible = {held.wallet_id for held in self.reserves.holdings(day) if held.eligible > 0}
+        since = self.wallets.daily_rows[day - ONE_DAY, wallet_id, asset]
+        until = self.wallets.daily_rows[day, wallet_id, asset]
+        explained = ZERO
+        for transfer in self.books.rows("wallet_transfers"):
+            if (transfer["wallet_id"], transfer["asset"]) != (wallet_id, asset):
+                continue
+            if not since["as_of"] <= transfer["block_time"] < until["as_of"]:
+                continue
+            if transfer["counterparty_wallet_id"] in eligible or self.is_matched(transfer):
+                explained -= transfer["amount"]
+        return bool(explained >= since["balance"])
+
+    # snapshots --------------------------------------------------------------------------------------------------
+
+    def unexplained_flow(self, group: str, since: datetime, until: datetime) -> Decimal:
+        """Net flow of the group's customer wallets, neither matched nor between operator wallets."""
+        flow = ZERO
+        for transfer in self.books.rows("wallet_transfers"):
+            day = transfer["block_time"].date()
+            if not since <= transfer["block_time"] < until or not self._is_customer_wallet(transfer["wallet_id"], day):
+                continue
+            if self.tokens.in_kind_group(transfer["asset"], day) != group or self.is_matched(transfer):
+                continue
+            other = transfer["counterparty_wallet_id"]
+            if other is not None and self.wallets.owner_relation(other, day) == "operator":
+                continue
+            flow += transfer["amount"]
+        return flow
+
+    def _is_customer_wallet(self, wallet_id: str, day: date) -> bool:
+        version = self.wallets.last_version(wallet_id, day)
+        return (
+            version is not None
+            and version["purpose"] == "customer"
+            and self.relations.entity(version["owner_entity_id"], day) == "operator"
+        )
+
+    def window_dressed(self, day: date) -> set[str]:
+        """Groups whose reserves came in before a snapshot and are first seen to have left on the day."""
+        span = timedelta(days=self.policy.window_dressing_days)
+        snapshots = {row["period_end"] for row in self.books.rows("reported_figures") if row["figure"] == "reserves"}
+        found = set()
+        for snapshot in snapshots:
+            snapshot_day = (snapshot - timedelta(microseconds=1)).date()
+            if not snapshot < day_end(day) or day_start(day) >= snapshot + span:
+                continue
+            if not self.books.first_date <= snapshot_day <= self.books.last_date:
+                continue
+            for group, line in self.reserves.coverage(snapshot_day).items():
+                limit = line.eligible * self.policy.window_dressing_flow_pct
+                if limit <= 0 or self.unexplained_flow(group, snapshot - span, snapshot) * HUNDRED < limit:
+                    continue
+                ends = [min(day_end(other), snapshot + span) for other in (day - ONE_DAY, day)]
+                left = [-self.unexplained_flow(group, snapshot, end) * HUNDRED for end in ends]
+                if left[1] >= limit > left[0]:
+                    found.add(group)
+        return found
+
+    # customers' money -------------------------------------------------------------------------------------------
+
+    def unsegregated(self, day: date) -> set[str]:
+        """Affiliates' wallets that are for customers' money, or that received a customer's deposit on the day."""
+        found = set()
+        for wallet_id in self.wallets.wallet_ids:
+            for version in self.wallets.versions(wallet_id, day):
+                is_affiliates = self.relations.entity(version["owner_entity_id"], day) == "affiliate"
+                if is_affiliates and version["purpose"] == "customer":
+                    found.add(wallet_id)
+        matches = self.matches()
+        for transfer in self.books.rows("wallet_transfers"):
+            if not day_start(day) <= transfer["block_time"] < day_end(day) or transfer["amount"] <= 0:
+                continue
+            if self.wallets.owner_relation(transfer["wallet_id"], day) != "affiliate":
+                continue
+            match = matches.get((transfer["transfer_id"], transfer["asset"]))
+            if match is not None and any(self._credits_customer(entry, day) for entry in match.entries):
+                found.add(transfer["wallet_id"])
+        return found
+
+    def _credits_customer(self, entry: Row, day: date) -> bool:
+        is_suspense = self.relations.account_class(entry["account_id"]) == "suspense"
+        return entry["amount"] > 0 and (is_suspense or self.relations.account(entry["account_id"], day) == "customer")
+
+    def to_affiliates(self, day: date) -> set[tuple[str, str]]:
+        """Transfers out of customer wallets into affiliates' wallets without a matching withdrawal."""
+        places: set[tuple[str, str]] = set()
+        owned: set[str] = set()
+        for wallet_id in self.wallets.wallet_ids:
+            version = self.wallets.last_version(wallet_id, day)
+            if version and self.relations.entity(version["owner_entity_id"], day) == "affiliate":
+                owned.add(wallet_id)
+                places.add(normalised_address(version))
+        found = set()
+        for transfer in self.books.rows("wallet_transfers"):
+            if not day_start(day) <= transfer["block_time"] < day_end(day) or transfer["amount"] >= 0:
+                continue
+            if not self._is_customer_wallet(transfer["wallet_id"], day) or self.is_matched(transfer):
+                continue
+            version = self.wallets.last_version(transfer["wallet_id"], day)
+            assert version is not None
+            address = {**version, "address": transfer["counterparty_address"] or ""}
+            if transfer["counterparty_wallet_id"] in owned or normalised_address(address) in places:
+                found.add((transfer["transfer_id"], transfer["asset"]))
+        return found
+
+    # liquidity --------------------------------------------------------------------------------------------------
+
+    def withdrawals(self, group: str, day: date) -> Decimal:
+        """What customers withdrew from the group on the day, in reference units one for one."""
+        withdrawn = ZERO
+        for entry in self.ledger.entries:
+            if entry["entry_type"] != "withdrawal" or not day_start(day) <= entry["effective_at"] < day_end(day):
+                continue
+            is_customers = self.relations.account(entry["account_id"], day) == "customer"
+            if is_customers and self.tokens.in_kind_group(entry["asset"], day) == group:
+                withdrawn -= entry["amount"]
+        return withdrawn
+
+    def illiquid(self, day: date) -> dict[str, tuple[Decimal, Decimal]]:
+        """Groups whose liquid reserves don't cover the largest recent day of withdrawals: held and needed."""
+        found = {}
+        window = [day - ONE_DAY * offset for offset in range(self.policy.liquidity_window_days)]
+        groups = {self.tokens.in_kind_group(asset, day) for asset in self.tokens.tokens}
+        for group in sorted(groups):
+            needed = max(self.withdrawals(group, other) for other in window if other >= self.books.first_date)
+            liquid = ZERO
+            for held in self.reserves.holdings(day):
+                version = self.wallets.last_version(held.wallet_id, day)
+                in_group = self.tokens.in_kind_group(held.asset, day) == group
+                if in_group and version is not None and version["custody"] in self.policy.liquid_custody:
+                    liquid += self.reserves.in_reference_units(held.eligible, held.asset, day)
+            if liquid < needed:
+                found[group] = (liquid, needed)
+        return found

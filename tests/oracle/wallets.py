@@ -1,0 +1,78 @@
+"""Wallets as they stand on a date, and what they hold: DOMAIN.md sections 2 and 4.
+
+What belongs here: validity, normalised addresses, the day's balance rows. What doesn't: eligibility.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from datetime import date
+from decimal import Decimal
+
+from tests.oracle.books import Books, Row
+from tests.oracle.ledger import last_of_day
+from tests.oracle.relations import Relations, holds_during
+
+
+def normalised_address(row: Row) -> tuple[str, str]:
+    """Network and address as one and the same place is written: hexadecimal addresses know no case."""
+    network = row["network"].strip().lower()
+    address = row["address"].strip()
+    if address.lower().startswith(("0x", "bc1")):
+        address = address.lower()
+    return network, address
+
+
+class Wallets:
+    """Wallets by date."""
+
+    def __init__(self, books: Books, relations: Relations):
+        self.books = books
+        self.relations = relations
+        self.daily_rows = last_of_day(books.rows("wallet_balances"), "wallet_id", "asset")
+        self._versions: dict[str, list[Row]] = defaultdict(list)
+        for row in sorted(books.rows("wallets"), key=lambda row: row["valid_from"]):
+            self._versions[row["wallet_id"]].append(self._ended_by_successor(row))
+        self.wallet_ids = sorted(self._versions)
+
+    def _ended_by_successor(self, row: Row) -> Row:
+        """The row, ending no later than the wallet's next row begins."""
+        successors = [
+            other["valid_from"]
+            for other in self.books.rows("wallets")
+            if other["wallet_id"] == row["wallet_id"] and other["valid_from"] > row["valid_from"]
+        ]
+        ends = [moment for moment in [row["valid_to"], *successors] if moment is not None]
+        return {**row, "valid_to": min(ends) if ends else None}
+
+    def versions(self, wallet_id: str, day: date) -> list[Row]:
+        """Every version that holds at any moment of the day, in order of time."""
+        return [row for row in self._versions[wallet_id] if holds_during(row, day)]
+
+    def last_version(self, wallet_id: str, day: date) -> Row | None:
+        """The version that holds last on the day; None if none does."""
+        versions = self.versions(wallet_id, day)
+        return versions[-1] if versions else None
+
+    def owner_relation(self, wallet_id: str, day: date) -> str | None:
+        """The relation of the wallet's owner at the end of the day."""
+        version = self.last_version(wallet_id, day)
+        return self.relations.entity(version["owner_entity_id"], day) if version else None
+
+    def balance(self, wallet_id: str, asset: str, day: date) -> Decimal | None:
+        """The day's balance; None if no row was delivered for it."""
+        row = self.daily_rows.get((day, wallet_id, asset))
+        return row["balance"] if row else None
+
+    def assets_until(self, wallet_id: str, day: date) -> list[str]:
+        """Assets of which the wallet had a balance row on the day or before it."""
+        return sorted({str(key[2]) for key in self.daily_rows if key[1] == wallet_id and key[0] <= day})
+
+    def namesakes(self, wallet_id: str, day: date) -> set[str]:
+        """Other wallets listed on the day under the same network and address."""
+        places = {normalised_address(row) for row in self.versions(wallet_id, day)}
+        return {
+            other
+            for other in self.wallet_ids
+            if other != wallet_id and any(normalised_address(row) in places for row in self.versions(other, day))
+        }
