@@ -78,7 +78,9 @@ class Discovery:
 def require_landing(landing: Path) -> Path:
     """Return the folder; raise ConfigurationError if it isn't one."""
     if not landing.is_dir():
-        raise ConfigurationError(f"landing folder {landing} doesn't exist: give the folder that holds <table>/... files")
+        raise ConfigurationError(
+            f"landing folder {landing} doesn't exist: give the folder that holds <table>/... files"
+        )
     return landing
 
 

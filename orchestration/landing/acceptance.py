@@ -1,0 +1,115 @@
+"""The end of a load: its new rows become part of ``raw`` in one transaction, or none of it does.
+
+What belongs here: accepting and discarding what ``load_table`` read. What doesn't: the decision (the integrity
+findings, and the step that reads them).
+"""
+
+from __future__ import annotations
+
+import duckdb
+
+from orchestration.contract import TABLES, Table, raw_columns
+from orchestration.errors import RingfenceError
+from orchestration.landing.schemas import reset_incoming
+
+
+def same_identity(table: Table, left: str, right: str) -> str:
+    """SQL condition that two rows have one identity; identity columns that may be null compare as equal if both are."""
+    return " and ".join(
+        f"{left}.{name} {'=' if table.column(name).required else 'is not distinct from'} {right}.{name}"
+        for name in table.identity
+    )
+
+
+def accept(connection: duckdb.DuckDBPyConnection, run_id: str) -> dict[str, int]:
+    """Append the run's rows whose identity ``raw`` doesn't hold yet, and mark its loads accepted, in one transaction.
+
+    Returns the number of rows added by table. A row delivered again for an earlier day is from then on that day's.
+    Calling it again does nothing. Raises RingfenceError if ``incoming`` isn't what this run read.
+    """
+    connection.execute("begin transaction")
+    try:
+        added = {}
+        for table in TABLES:
+            if _require_own_rows(connection, table, run_id):
+                _move_to_earlier_day(connection, table)
+                added[table.name] = _append(connection, table)
+        connection.execute(
+            "update audit.load set outcome = case when sha256 = '' then 'gone' else 'accepted' end"
+            " where run_id = ? and outcome = 'pending'",
+            [run_id],
+        )
+        connection.execute("commit")
+    except BaseException:
+        connection.execute("rollback")
+        raise
+    return {name: rows for name, rows in added.items() if rows}
+
+
+def discard(connection: duckdb.DuckDBPyConnection, run_id: str) -> None:
+    """Drop what the run read, and mark its loads discarded; ``raw`` stays as it is."""
+    connection.execute("update audit.load set outcome = 'discarded' where run_id = ? and outcome = 'pending'", [run_id])
+    for table in TABLES:
+        reset_incoming(connection, table)
+
+
+def _require_own_rows(connection: duckdb.DuckDBPyConnection, table: Table, run_id: str) -> bool:
+    """Whether the run has loads of the table to accept; what they counted must be what is in ``incoming``."""
+    files, expected = connection.execute(
+        "select count(*), coalesce(sum(rows), 0) from audit.load"
+        " where run_id = ? and table_name = ? and outcome = 'pending'",
+        [run_id, table.name],
+    ).fetchall()[0]
+    if files == 0:
+        return False
+    found = connection.execute(f"select count(*) from incoming.{table.name}").fetchall()[0][0]
+    if found != expected:
+        raise RingfenceError(
+            f"incoming.{table.name} holds {found} rows but run {run_id} read {expected}: another run came between;"
+            " run again"
+        )
+    return True
+
+
+def _move_to_earlier_day(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
+    if not table.dated:
+        return
+    is_late = connection.execute(
+        f"select (select min(partition_date) from incoming.{table.name})"
+        f" < (select max(partition_date) from raw.{table.name})"
+    ).fetchall()[0][0]
+    if not is_late:
+        return
+    identity = ", ".join(table.identity)
+    first = "row(partition_date, source_file, source_row)"
+    connection.execute(
+        f"""
+        update raw.{table.name} as kept
+        set partition_date = earlier.place[1], source_file = earlier.place[2], source_row = earlier.place[3]
+        from (
+            select {identity}, min({first}) as place
+            from incoming.{table.name}
+            group by {identity}
+        ) as earlier
+        where {same_identity(table, "kept", "earlier")} and earlier.place[1] < kept.partition_date
+        """
+    )
+
+
+def _append(connection: duckdb.DuckDBPyConnection, table: Table) -> int:
+    names = ", ".join(name for name, _ in raw_columns(table))
+    identity = ", ".join(table.identity)
+    has_copies = connection.execute(
+        f"select exists(select 1 from incoming.{table.name} group by {identity} having count(*) > 1)"
+    ).fetchall()[0][0]
+    first = (
+        f" qualify row_number() over (partition by {identity} order by partition_date, source_file, source_row) = 1"
+        if has_copies
+        else ""
+    )
+    inserted = connection.execute(
+        f"insert into raw.{table.name} ({names}) select {names} from incoming.{table.name} as arrived"
+        f" where not exists (select 1 from raw.{table.name} as kept where {same_identity(table, 'kept', 'arrived')})"
+        f"{first}"
+    ).fetchall()
+    return int(inserted[0][0])
