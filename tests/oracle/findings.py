@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 
-from tests.oracle.books import ONE_DAY, day_end
+from tests.oracle.books import ONE_DAY, Books, day_end
 from tests.oracle.decimals import HUNDRED, ZERO, exactly, total, value_usd
 from tests.oracle.exchange import Exchange
 from tests.oracle.ledger import last_of_day
@@ -344,9 +344,9 @@ def references_resolve(exchange: Exchange) -> set[str]:
     }
 
 
-def keys_unique(exchange: Exchange) -> set[tuple[str, date]]:
+def keys_unique(books: Books) -> set[tuple[str, date]]:
     """Tables in which one key came with different content, and the later delivery."""
-    return {(table, partition) for table, _, partition in exchange.books.conflicts}
+    return {(table, partition) for table, _, partition in books.conflicts}
 
 
 DAILY_CHECKS: tuple[Check, ...] = (
