@@ -1,0 +1,531 @@
+"""Ordinary days: deposits, withdrawals, trades, fees, rebates and the treasury's moves between wallets.
+
+What belongs here: what a sound exchange and its customers do. What doesn't: lending and positions (margin.py), and
+wrongdoing (package acts). Everything keeps two promises: no customer spends what they don't hold, and what the
+operator owes in an asset moves together with what its wallets hold of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from orchestration.simulate.assets import ASSETS, INDEX, TAIL_ASSET
+from orchestration.simulate.prices import Floats, Integers
+from orchestration.simulate.today import PLACES, Today
+from orchestration.simulate.world import (
+    FEE_ACCOUNT,
+    HOUSE_ACCOUNT,
+    MARKET_MAKER_ACCOUNT,
+    SUSPENSE_ACCOUNT,
+)
+
+DEPOSITS_PER_ACCOUNT = 0.02
+WITHDRAWALS_PER_ACCOUNT = 0.015
+TRADE_ROUNDS: tuple[tuple[float, float], ...] = ((6.0, 10.0), (10.0, 14.0))
+PAIRS_PER_ACCOUNT = 0.03
+MARKET_MAKER_TRADES_PER_ACCOUNT = 0.02
+DAILY_FLOW_SHARE = 0.008
+DAILY_WITHDRAWAL_LIMIT = 0.012
+HOT_WITHDRAWAL_LIMIT = 0.2
+LAG_SHARE = 0.05
+TRADE_SHARE = 0.25
+TAKER_FEE_BASIS_POINTS = 7
+MAKER_FEE_BASIS_POINTS = 2
+MARKET_MAKER_FLOOR = 0.3
+REBATE_SHARE_OF_FEES = 0.01
+NETWORK_FEE_SHARE = 5_000
+BASES: Integers = np.array([INDEX[s] for s in ("EUR", "BTC", "ETH", "SOL", "XRP", "MRX")])
+QUOTES: Integers = np.array([INDEX[s] for s in ("USD", "USDC", "USDT")])
+CHAIN_NATIVE = frozenset({"BTC", "ETH", "SOL", "XRP"})
+
+
+@dataclass
+class Desk:
+    """What ordinary activity remembers from one day to the next."""
+
+    liquid_slots: dict[int, list[int]]
+    base_slot: dict[int, int]
+    target: Integers
+    market_maker_floor: Integers
+    pending_deposits: list[tuple[Integers, ...]] = field(default_factory=list)
+    pending_withdrawals: list[tuple[Integers, ...]] = field(default_factory=list)
+    deposited_to: list[tuple[int, int]] = field(default_factory=list)
+
+
+def open_desk(today: Today) -> Desk:
+    """Derive from the first day's book which wallets serve customers and what levels to return to."""
+    world, book = today.world, today.book
+    liquid: dict[int, list[int]] = {number: [] for number in range(len(ASSETS))}
+    base: dict[int, int] = {}
+    for slot, (wallet_number, asset) in enumerate(zip(book.slot_wallet, book.slot_asset, strict=True)):
+        wallet = world.wallets[int(wallet_number)]
+        if not wallet.is_reserve or wallet.custody == "custodian":
+            continue
+        if wallet.custody in ("hot", "bank") and wallet.wallet_id != "bank-harbor-usd":
+            liquid[int(asset)].append(slot)
+        else:
+            base[int(asset)] = slot
+    maker = world.account_index(MARKET_MAKER_ACCOUNT)
+    floor = np.floor(book.balances[maker] * MARKET_MAKER_FLOOR).astype(np.int64)
+    return Desk(liquid, base, today.customer_totals(), floor)
+
+
+def live_through_day(today: Today, desk: Desk) -> None:
+    """Everything ordinary that happens on a day before the treasury closes it."""
+    credit_pending(today, desk)
+    if not today.controls.halted:
+        deposit(today, desk)
+        for begin, end in TRADE_ROUNDS:
+            trade_among_customers(today, begin, end)
+        trade_with_market_maker(today, desk)
+        withdraw(today, desk)
+        charge_late_fee(today)
+        leave_dust(today)
+        pay_rebates(today)
+        receive_unidentified_wire(today, desk)
+
+
+def close_day(today: Today, desk: Desk) -> None:
+    """The treasury's evening: fees to the house, bank charges, sweeps between hot and cold wallets."""
+    collect_fees(today)
+    pay_bank_charges(today, desk)
+    if today.controls.sweeps:
+        sweep(today, desk)
+
+
+# --- deposits ----------------------------------------------------------------------------------------------------
+
+
+def deposit(today: Today, desk: Desk) -> None:
+    """Customers bring assets: one wallet transfer and one ledger transaction each, some credited only next day."""
+    rng, free = today.rng, today.free_accounts()
+    count = max(int(len(free) * DEPOSITS_PER_ACCOUNT), 2)
+    newcomers = free[today.customers.opened_day[free] == today.day] if today.day else free[:0]
+    account = np.concatenate([newcomers, rng.choice(free, min(count, len(free)), replace=False)])
+    asset = rng.choice(len(ASSETS), len(account), p=[a.owed_share for a in ASSETS])
+    value = today.customers.size_usd[account] * rng.uniform(0.02, 0.3, len(account))
+    units = np.maximum(_scaled_to(today, desk, asset, value), 0)
+    keep = units > 0
+    account, asset, units = account[keep], asset[keep], units[keep]
+    if len(account) == 0:
+        return
+    tail = np.where(asset == TAIL_ASSET, rng.integers(0, 10**9, len(account)), 0)
+    slot = _receiving_slots(today, desk, asset)
+    lags = (rng.random(len(account)) < LAG_SHARE) & (not today.is_last)
+    block_time = np.where(
+        lags, today.moments(len(account), 23.1, 23.5), today.moments(len(account), 1.0, 5.5)
+    )
+    numbers = today.book.transfer(slot, units, "deposit", block_time, tail=tail)
+    _credit(today, account[~lags], asset[~lags], units[~lags], tail[~lags], block_time[~lags], numbers[~lags])
+    desk.pending_deposits.append((account[lags], asset[lags], units[lags], tail[lags], numbers[lags]))
+
+
+def credit_pending(today: Today, desk: Desk) -> None:
+    """Credit yesterday evening's transfers, and send the withdrawals that were booked but not sent yesterday."""
+    when = today.clock.at(today.day, 0.2)
+    for account, asset, units, tail, numbers in desk.pending_deposits:
+        _credit(today, account, asset, units, tail, np.full(len(account), when), numbers)
+    for slot, units, tail, numbers in desk.pending_withdrawals:
+        if len(numbers):
+            today.book.transfer(slot, -units, "withdrawal", when, tail=-tail, numbers=numbers)
+    desk.pending_deposits, desk.pending_withdrawals = [], []
+
+
+def _scaled_to(today: Today, desk: Desk, asset: Integers, value: Floats) -> Integers:
+    """Units worth ``value``, scaled down per asset so that flows keep balances near where they started."""
+    totals = today.customer_totals()
+    pull = np.clip(desk.target / np.maximum(totals, 1), 0.3, 3.0)
+    limit = desk.target / PLACES * today.mid * DAILY_FLOW_SHARE * pull * today.rng.uniform(0.5, 1.5, len(ASSETS))
+    wanted = np.bincount(asset, weights=value, minlength=len(ASSETS))
+    factor = np.minimum(limit / np.maximum(wanted, 1e-9), 1.0)
+    return today.units(value * factor[asset], asset)
+
+
+def _receiving_slots(today: Today, desk: Desk, asset: Integers) -> Integers:
+    """Where deposits of each asset arrive; an act may divert dollar wires to another bank account."""
+    slot = _pick_slots(today, desk, asset)
+    controls = today.controls
+    if controls.wire_slot is not None:
+        diverted = (asset == INDEX["USD"]) & (today.rng.random(len(asset)) < controls.wire_share)
+        slot = np.where(diverted, controls.wire_slot, slot)
+    return slot
+
+
+def _pick_slots(today: Today, desk: Desk, asset: Integers) -> Integers:
+    slot = np.zeros(len(asset), dtype=np.int64)
+    draw = today.rng.random(len(asset))
+    for number, slots in desk.liquid_slots.items():
+        rows = asset == number
+        slot[rows] = np.array(slots)[(draw[rows] * len(slots)).astype(np.int64)]
+    return slot
+
+
+def _credit(
+    today: Today, account: Any, asset: Any, units: Any, tail: Any, block_time: Any, numbers: Integers
+) -> None:
+    if len(account) == 0:
+        return
+    book, when = today.book, block_time + 90_000_000
+    transaction = book.new_transactions(len(account))
+    external = np.array([today.world.external_index(number) for number in range(len(ASSETS))])[asset]
+    book.post(transaction, account, asset, units, "deposit", when, tail=tail, reference=numbers)
+    book.post(transaction, external, asset, -units, "deposit", when, tail=-tail, reference=numbers)
+
+
+# --- withdrawals -------------------------------------------------------------------------------------------------
+
+
+def withdraw(today: Today, desk: Desk) -> None:
+    """Customers take assets out, within what they hold and what hot wallets serve in a day; bitcoin goes in batches."""
+    run = today.controls.run_share > 0
+    account, asset, wanted = _wanted_withdrawals(today, run)
+    slot = _pick_slots(today, desk, asset)
+    units = _within_limits(today, asset, slot, wanted, run)
+    keep = units > 0
+    account, asset, slot, units = account[keep], asset[keep], slot[keep], units[keep]
+    if len(account) == 0:
+        return
+    tail = np.where(asset == TAIL_ASSET, today.book.tails[account], 0)
+    send_out(today, desk, account, asset, slot, units, tail)
+    _charge_withdrawal_fees(today, account, asset)
+
+
+def _wanted_withdrawals(today: Today, run: bool) -> tuple[Integers, Integers, Integers]:
+    """Who wants to withdraw what: a few on an ordinary day, everybody a little of everything in a run."""
+    rng, book, free = today.rng, today.book, today.free_accounts()
+    if run:
+        assets = np.array([INDEX[symbol] for symbol in today.controls.run_assets])
+        account, column = np.nonzero(book.balances[np.ix_(free, assets)] > 0)
+        account, asset = free[account], assets[column]
+        order = rng.permutation(len(account))
+        account, asset = account[order], asset[order]
+        return account, asset, np.floor(book.balances[account, asset] * rng.uniform(0.5, 0.9, len(account))).astype(
+            np.int64
+        )
+    count = min(max(int(len(free) * WITHDRAWALS_PER_ACCOUNT), 2), len(free))
+    account = rng.choice(free, count, replace=False)
+    asset = _pick_held(today, account, np.arange(len(ASSETS)))
+    account, asset = account[asset >= 0], asset[asset >= 0]
+    wanted = np.floor(book.balances[account, asset] * rng.uniform(0.05, 0.6, len(account))).astype(np.int64)
+    if is_whale_day(today):
+        whale = free[np.argmax(book.balances[free, INDEX["BTC"]])]
+        if whale not in account:
+            bitcoin = INDEX["BTC"]
+            total = int(today.customer_totals()[bitcoin])
+            large = min(int(book.balances[whale, bitcoin]) * 4 // 5, total // 20)
+            account = np.concatenate([[whale], account])
+            asset = np.concatenate([[bitcoin], asset])
+            wanted = np.concatenate([[large], wanted])
+    return account, asset, wanted
+
+
+def is_whale_day(today: Today) -> bool:
+    """Whether today the largest holder of bitcoin takes out most of it: large, genuine and no finding."""
+    return today.day == (2 * today.last_day) // 5
+
+
+def _within_limits(today: Today, asset: Integers, slot: Integers, wanted: Integers, run: bool) -> Integers:
+    """Units served: cumulative per wallet up to the day's limit, in the order given; what exceeds it waits."""
+    book, totals = today.book, today.customer_totals()
+    served = np.zeros(len(wanted), dtype=np.int64)
+    for number in np.unique(slot):
+        rows = np.flatnonzero(slot == number)
+        total, held = int(totals[book.slot_asset[number]]), int(book.slots[number])
+        limit = min(int(total * DAILY_WITHDRAWAL_LIMIT), int(held * HOT_WITHDRAWAL_LIMIT))
+        if run:
+            limit = int(held * today.controls.run_share)
+        if is_whale_day(today) and limit < int(wanted[rows[0]]) <= held * HOT_WITHDRAWAL_LIMIT:
+            limit = int(wanted[rows[0]])
+        share = wanted[rows] if run else np.minimum(wanted[rows], limit)
+        room = np.maximum(limit - (np.cumsum(share) - share), 0)
+        served[rows] = np.minimum(share, room)
+    return served
+
+
+def send_out(
+    today: Today, desk: Desk, account: Integers, asset: Integers, slot: Integers, units: Integers, tail: Integers
+) -> None:
+    """Book withdrawals against the outside world and send them; a few are sent only after midnight."""
+    book, count = today.book, len(account)
+    when = np.sort(today.moments(count, 19.0, 21.0))
+    batch = _batches(asset, slot)
+    first = np.unique(batch, return_index=True)[1]
+    lags = (today.rng.random(len(first)) < LAG_SHARE) & (not today.is_last)
+    numbers = book.new_transfers(len(first))
+    transaction = book.new_transactions(count)
+    external = np.array([today.world.external_index(number) for number in range(len(ASSETS))])[asset]
+    reference = numbers[batch]
+    book.post(transaction, account, asset, -units, "withdrawal", when, tail=-tail, reference=reference)
+    book.post(transaction, external, asset, units, "withdrawal", when, tail=tail, reference=reference)
+    sums, tails = np.zeros(len(first), dtype=np.int64), np.zeros(len(first), dtype=np.int64)
+    np.add.at(sums, batch, units)
+    np.add.at(tails, batch, tail)
+    sent = today.clock.at(today.day, 21.5)
+    now = ~lags
+    if now.any():
+        book.transfer(slot[first][now], -sums[now], "withdrawal", sent, tail=-tails[now], numbers=numbers[now])
+    desk.pending_withdrawals.append((slot[first][lags], sums[lags], tails[lags], numbers[lags]))
+    _pay_network_fees(today, slot[first], sums)
+
+
+def _batches(asset: Integers, slot: Integers) -> Integers:
+    """A dense batch number per withdrawal: bitcoin in batches of up to ten per wallet, everything else alone."""
+    label = np.arange(len(asset)) + 10 * len(asset)
+    for number in np.unique(slot[asset == INDEX["BTC"]]):
+        rows = np.flatnonzero((asset == INDEX["BTC"]) & (slot == number))
+        label[rows] = rows[(np.arange(len(rows)) // 10) * 10]
+    return np.unique(label, return_inverse=True)[1].astype(np.int64)
+
+
+def _pay_network_fees(today: Today, slot: Integers, units: Integers) -> None:
+    """One network fee per wallet and day, a small part of what was sent, out of the operator's surplus."""
+    for number in np.unique(slot):
+        asset = ASSETS[int(today.book.slot_asset[number])]
+        fee = min(int(units[slot == number].sum()) // NETWORK_FEE_SHARE, int(5 / asset.start_price * 10**asset.places))
+        if asset.symbol in CHAIN_NATIVE and fee > 0:
+            today.book.transfer(number, -fee, "network_fee", today.clock.at(today.day, 21.6))
+
+
+def _charge_withdrawal_fees(today: Today, account: Integers, asset: Integers) -> None:
+    """About a dollar each in the asset withdrawn, in a transaction of its own, from those who still can pay it."""
+    fee = today.units(np.full(len(account), 1.0), asset)
+    can_pay = (today.book.balances[account, asset] > 3 * fee) & (account != today.customers.fee_exempt) & (fee > 0)
+    first = np.zeros(len(account), dtype=bool)
+    first[np.unique(account, return_index=True)[1]] = True
+    rows = can_pay & first
+    charge(today, account[rows], asset[rows], fee[rows], today.moments(int(rows.sum()), 21.1, 21.4))
+
+
+def charge(today: Today, account: Any, asset: Any, units: Any, when: Any, *, late: bool = False) -> None:
+    """Take fees from accounts, each in a transaction of its own."""
+    if len(account) == 0:
+        return
+    book = today.book
+    transaction = book.new_transactions(len(account))
+    book.post(transaction, account, asset, -units, "fee", when, late=late)
+    book.post(transaction, today.world.account_index(FEE_ACCOUNT), asset, units, "fee", when, late=late)
+    today.fees_usd += float((units / PLACES[asset] * today.mid[asset]).sum())
+
+
+# --- trades ------------------------------------------------------------------------------------------------------
+
+
+def _pick_held(today: Today, account: Integers, assets: Integers) -> Integers:
+    """One asset of ``assets`` that each account holds, at random; -1 where it holds none."""
+    held = today.book.balances[np.ix_(account, assets)] > 0
+    score = today.rng.random(held.shape) * held
+    return np.where(held.any(axis=1), assets[score.argmax(axis=1)], -1)
+
+
+def trade_among_customers(today: Today, begin: float, end: float) -> None:
+    """Pairs of customers trade within a part of what they hold; each account takes part at most once a round."""
+    free = today.rng.permutation(today.free_accounts())
+    pairs = min(max(int(len(free) * PAIRS_PER_ACCOUNT), 1), len(free) // 2)
+    seller, buyer = free[:pairs], free[pairs : 2 * pairs]
+    base, quote = _pick_held(today, seller, BASES), _pick_held(today, buyer, QUOTES)
+    keep = (base >= 0) & (quote >= 0)
+    seller, buyer, base, quote = seller[keep], buyer[keep], base[keep], quote[keep]
+    quantity, cost = _sizes(today, seller, buyer, base, quote)
+    keep = (quantity > 0) & (cost > 0)
+    settle_trades(
+        today, seller[keep], buyer[keep], base[keep], quote[keep], quantity[keep], cost[keep], begin, end
+    )
+
+
+def _sizes(
+    today: Today, seller: Integers, buyer: Integers, base: Integers, quote: Integers
+) -> tuple[Integers, Integers]:
+    """Quantity of the base asset and its cost in the quote asset, within a part of what both sides hold."""
+    rows = np.arange(len(seller))
+    can_sell = today.usd(seller)[rows, base]
+    can_pay = today.usd(buyer)[rows, quote]
+    value = np.minimum(can_sell, can_pay) * today.rng.uniform(0.02, TRADE_SHARE, len(seller))
+    return today.units(value, base), today.units(value, quote)
+
+
+def trade_with_market_maker(today: Today, desk: Desk) -> None:
+    """Customers trade with the market maker, which never sells below the inventory it keeps."""
+    rng, book = today.rng, today.book
+    maker = today.world.account_index(MARKET_MAKER_ACCOUNT)
+    free = today.free_accounts()
+    count = min(max(int(len(free) * MARKET_MAKER_TRADES_PER_ACCOUNT), 1), len(free))
+    customer = rng.choice(free, count, replace=False)
+    sells = rng.random(count) < 0.5
+    base = np.where(sells, _pick_held(today, customer, BASES), rng.choice(BASES, count))
+    quote = np.where(sells, rng.choice(QUOTES, count), _pick_held(today, customer, QUOTES))
+    keep = (base >= 0) & (quote >= 0)
+    customer, sells, base, quote = customer[keep], sells[keep], base[keep], quote[keep]
+    seller, buyer = np.where(sells, customer, maker), np.where(sells, maker, customer)
+    quantity, cost = _sizes(today, seller, buyer, base, quote)
+    room = np.maximum(book.balances[maker] - desk.market_maker_floor, 0) // 2
+    keep = (quantity > 0) & (cost > 0)
+    keep &= _within_room(np.where(sells, quote, base), np.where(sells, cost, quantity), room)
+    settle_trades(
+        today, seller[keep], buyer[keep], base[keep], quote[keep], quantity[keep], cost[keep], 14.5, 17.5
+    )
+
+
+def _within_room(asset: Integers, units: Integers, room: Integers) -> Any:
+    """Which of the rows fit, in order, into the room left per asset."""
+    fits = np.zeros(len(asset), dtype=bool)
+    for number in np.unique(asset):
+        rows = np.flatnonzero(asset == number)
+        fits[rows] = np.cumsum(units[rows]) <= room[number]
+    return fits
+
+
+def settle_trades(
+    today: Today,
+    seller: Integers,
+    buyer: Integers,
+    base: Integers,
+    quote: Integers,
+    quantity: Integers,
+    cost: Integers,
+    begin: float,
+    end: float,
+) -> None:
+    """Post trades with both sides' fees in the quote asset; the market maker pays only as a taker."""
+    if len(seller) == 0:
+        return
+    book, rng, count = today.book, today.rng, len(seller)
+    when = np.sort(today.moments(count, begin, end))
+    transaction = book.new_transactions(count)
+    book.post(transaction, seller, base, -quantity, "trade", when)
+    book.post(transaction, buyer, base, quantity, "trade", when)
+    book.post(transaction, buyer, quote, -cost, "trade", when)
+    book.post(transaction, seller, quote, cost, "trade", when)
+    maker = today.world.account_index(MARKET_MAKER_ACCOUNT)
+    against_maker = (seller == maker) | (buyer == maker)
+    maker_takes = against_maker & (rng.random(count) < 0.02)
+    buyer_takes = rng.random(count) < 0.5
+    buyer_takes = np.where(against_maker, (buyer == maker) == maker_takes, buyer_takes)
+    for account, takes in ((buyer, buyer_takes), (seller, ~buyer_takes)):
+        points = np.where(takes, TAKER_FEE_BASIS_POINTS, MAKER_FEE_BASIS_POINTS)
+        points = np.where((account == today.customers.fee_exempt) | ((account == maker) & ~takes), 0, points)
+        fee = cost * points // 10_000
+        rows = fee > 0
+        if rows.any():
+            book.post(transaction[rows], account[rows], quote[rows], -fee[rows], "fee", when[rows])
+            fees = today.world.account_index(FEE_ACCOUNT)
+            book.post(transaction[rows], fees, quote[rows], fee[rows], "fee", when[rows])
+            today.fees_usd += float((fee / PLACES[quote] * today.mid[quote]).sum())
+
+
+# --- small things that happen on a sound exchange ----------------------------------------------------------------
+
+
+def _holders(today: Today, symbol: str, least: int) -> Integers:
+    free = today.free_accounts()
+    return free[today.book.balances[free, INDEX[symbol]] >= least]
+
+
+def charge_late_fee(today: Today) -> None:
+    """Now and then a fee of less than half a dollar reaches us a day late; the engine had it in time."""
+    holders = _holders(today, "USD", 1_000)
+    if today.is_last or len(holders) == 0 or today.rng.random() > 0.35:
+        return
+    account = today.rng.choice(holders, 1)
+    units = today.rng.integers(10, 46, 1)
+    when = today.moments(1, 23.55, 23.6)
+    charge(today, account, np.array([INDEX["USD"]]), units, when, late=True)
+
+
+def leave_dust(today: Today) -> None:
+    """Rarely a fee takes a few cents more than the account has: a negative balance below dust."""
+    holders = _holders(today, "USD", 1)
+    small = holders[(today.book.balances[holders, INDEX["USD"]] < 5_000) & (holders < today.customers.spot_count)]
+    if len(small) == 0 or today.rng.random() > 0.1:
+        return
+    account = small[:1]
+    units = today.book.balances[account, INDEX["USD"]] + today.rng.integers(1, 40, 1)
+    charge(today, account, np.array([INDEX["USD"]]), units, today.moments(1, 22.0, 22.1))
+
+
+def pay_rebates(today: Today) -> None:
+    """A small part of the day's fees goes back to a few customers, out of the house account."""
+    free = today.free_accounts()
+    count = min(max(len(free) // 200, 1), len(free))
+    account = today.rng.choice(free, count, replace=False)
+    each = int(today.fees_usd * REBATE_SHARE_OF_FEES * 100 / count)
+    if each <= 0:
+        return
+    book, when = today.book, today.moments(count, 22.2, 22.4)
+    transaction = book.new_transactions(count)
+    house = today.world.account_index(HOUSE_ACCOUNT)
+    kind = "rebate" if today.day % 2 else "reward"
+    book.post(transaction, account, INDEX["USD"], each, kind, when)
+    book.post(transaction, house, INDEX["USD"], -each, kind, when)
+
+
+def receive_unidentified_wire(today: Today, desk: Desk) -> None:
+    """A small wire without a name waits in the suspense account until it is cleared to a customer."""
+    book, usd = today.book, INDEX["USD"]
+    suspense = today.world.account_index(SUSPENSE_ACCOUNT)
+    waiting = int(book.balances[suspense, usd])
+    if waiting and today.rng.random() < 0.4:
+        account = today.rng.choice(today.free_accounts(), 1)
+        transaction, when = book.new_transactions(1), today.clock.at(today.day, 18.6)
+        memo = book.memo("sender identified")
+        book.post(transaction, suspense, usd, -waiting, "transfer", when, memo=memo)
+        book.post(transaction, account, usd, waiting, "transfer", when, memo=memo)
+    elif not waiting and today.rng.random() < 0.2:
+        units = min(int(today.world.owed_usd * 1e-5 * 100), 30_000)
+        if units > 0:
+            slot, when = desk.liquid_slots[usd][0], today.clock.at(today.day, 18.5)
+            numbers = book.transfer(slot, units, "deposit", when)
+            _credit(today, np.array([suspense]), np.array([usd]), np.array([units]), np.array([0]), when, numbers)
+
+
+# --- treasury ----------------------------------------------------------------------------------------------------
+
+
+def collect_fees(today: Today) -> None:
+    """On the third of each month the fees received move to the house account."""
+    if today.clock.date_of(today.day).day != 3:
+        return
+    book = today.book
+    fees, house = today.world.account_index(FEE_ACCOUNT), today.world.account_index(HOUSE_ACCOUNT)
+    assets = np.flatnonzero(book.balances[fees] > 0)
+    if len(assets) == 0:
+        return
+    units, when = book.balances[fees, assets].copy(), today.clock.at(today.day, 22.5)
+    transaction, memo = book.new_transactions(1), book.memo("monthly fee collection")
+    book.post(transaction, fees, assets, -units, "transfer", when, memo=memo)
+    book.post(transaction, house, assets, units, "transfer", when, memo=memo)
+
+
+def pay_bank_charges(today: Today, desk: Desk) -> None:
+    """On the second of each month the bank takes its charge, out of the operator's surplus."""
+    if today.clock.date_of(today.day).day != 2:
+        return
+    for symbol in ("USD", "EUR"):
+        slot = desk.liquid_slots[INDEX[symbol]][0]
+        units = min(2_500, int(today.book.slots[slot]) // 100_000)
+        if units > 0:
+            today.book.transfer(slot, -units, "other", today.clock.at(today.day, 12.0))
+
+
+def sweep(today: Today, desk: Desk) -> None:
+    """Bring hot wallets (and the first dollar bank) back to their share when they have drifted from it."""
+    book, wallets = today.book, today.world.wallets
+    for asset, base in desk.base_slot.items():
+        symbol = ASSETS[asset].symbol
+        slots = desk.liquid_slots[asset]
+        total = sum(int(book.slots[slot]) for slot in [*slots, base])
+        shares = {slot: wallets[int(book.slot_wallet[slot])].shares[symbol] for slot in slots}
+        whole = sum(shares.values()) + wallets[int(book.slot_wallet[base])].shares[symbol]
+        for slot in slots:
+            target = int(total * (shares[slot] / whole))
+            if 0.7 * target <= book.slots[slot] <= 1.4 * target:
+                continue
+            move = target - int(book.slots[slot])
+            move = min(move, int(book.slots[base]) * 9 // 10)
+            if move == 0:
+                continue
+            pair, when = np.array([slot, base]), today.clock.at(today.day, 22.7)
+            other = book.slot_wallet[pair[::-1]]
+            book.transfer(pair, np.array([move, -move]), "internal", when, counterparty=other)

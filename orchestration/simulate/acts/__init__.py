@@ -1,0 +1,21 @@
+"""The acts of a story: small modules that change the plan, the days or the reports of an otherwise sound exchange.
+
+An act never touches tables: it changes the world before the book opens, posts through the book, turns the day's
+controls, or changes what management publishes. Tables are derived afterwards, so every consequence is in them. A new
+act (or planted fault) is a class registered here and named in a scenario's YAML.
+"""
+
+from __future__ import annotations
+
+from orchestration.errors import ConfigurationError
+from orchestration.simulate.acts.base import Act
+from orchestration.simulate.scenario import ActPlan
+
+ACTS: dict[str, type[Act]] = {}
+
+
+def build_act(plan: ActPlan) -> Act:
+    """The act of a plan; raise ConfigurationError if no act has that name."""
+    if plan.name not in ACTS:
+        raise ConfigurationError(f"unknown act {plan.name!r} in the scenario: choose one of {', '.join(sorted(ACTS))}")
+    return ACTS[plan.name](plan)
