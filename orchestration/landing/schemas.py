@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import duckdb
 
+from orchestration.audit import TABLES as AUDIT_TABLES
 from orchestration.audit import create_audit_schema
 from orchestration.contract import TABLES, Table, raw_columns
 
@@ -63,7 +64,14 @@ def reset_incoming(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
 
 
 def create_schemas(connection: duckdb.DuckDBPyConnection) -> None:
-    """Create the schemas and tables that ingestion and the integrity models use, as far as they don't exist yet."""
+    """Create the schemas and tables that ingestion and the integrity models use, unless they all exist."""
+    wanted = {f"{schema}.{table.name}" for table in TABLES for schema in ("raw", "incoming")}
+    wanted |= {f"incoming.{name}" for name in INCOMING_TABLES} | {f"audit.{table.name}" for table in AUDIT_TABLES}
+    existing = connection.execute(
+        "select schema_name || '.' || table_name from duckdb_tables() where database_name = current_database()"
+    ).fetchall()
+    if wanted <= {name for (name,) in existing}:
+        return
     create_audit_schema(connection)
     connection.execute("create schema if not exists raw")
     connection.execute("create schema if not exists incoming")

@@ -1,0 +1,41 @@
+with landing_files as (
+    select
+        table_name,
+        partition_date
+    from {{ source('incoming', 'file') }}
+),
+
+required_tables as (
+    {%- for table in landing_tables() if table.is_required_daily %}
+    select '{{ table.name }}' as table_name
+    {{ 'union all' if not loop.last }}
+    {%- endfor %}
+),
+
+calendar as (
+    select cast(unnest(generate_series(landing_first_date, last_date, interval 1 day)) as date) as as_of_date
+    from {{ source('policy', 'run_context') }}
+),
+
+violations as (
+    select
+        required_tables.table_name as source_table,
+        'table' as subject_type,
+        required_tables.table_name as subject_id,
+        cast(null as varchar) as asset,
+        calendar.as_of_date,
+        'no partition' as observed,
+        'a partition, if only with a file without rows' as expected,
+        required_tables.table_name || ' has no partition for ' || calendar.as_of_date || '.' as message,
+        'select * from audit.load where table_name = ''' || required_tables.table_name
+        || ''' order by partition_date' as evidence
+    from calendar
+    cross join required_tables
+    left join landing_files
+        on
+            required_tables.table_name = landing_files.table_name
+            and calendar.as_of_date = landing_files.partition_date
+    where landing_files.table_name is null
+)
+
+{{ integrity_findings('violations') }}

@@ -1,0 +1,126 @@
+with arrived_entries as (
+    select
+        entry_id,
+        transaction_id,
+        asset,
+        amount,
+        partition_date,
+        source_file,
+        source_row
+    from {{ source('incoming', 'ledger_entries') }}
+),
+
+kept_entries as (
+    select
+        entry_id,
+        transaction_id,
+        asset,
+        amount
+    from {{ source('landing', 'ledger_entries') }}
+),
+
+bad_rows as (
+    select
+        table_name,
+        source_file,
+        source_row
+    from {{ source('incoming', 'bad_row') }}
+    where table_name = 'ledger_entries'
+),
+
+unreadable_partitions as (
+    select distinct partition_date
+    from {{ source('incoming', 'file') }}
+    where table_name = 'ledger_entries' and status = 'partial'
+),
+
+touched as (
+    select
+        transaction_id,
+        max(partition_date) as delivered_on
+    from arrived_entries
+    where transaction_id is not null
+    group by transaction_id
+),
+
+-- The same entry delivered twice counts once. Whether its legs are known yet doesn't matter: they were delivered.
+legs as (
+    select distinct
+        entry_id,
+        transaction_id,
+        asset,
+        amount
+    from arrived_entries
+    union all
+    select
+        kept.entry_id,
+        kept.transaction_id,
+        kept.asset,
+        kept.amount
+    from kept_entries as kept
+    where
+        exists (select 1 from touched where touched.transaction_id = kept.transaction_id)
+        and not exists (select 1 from arrived_entries as arrived where arrived.entry_id = kept.entry_id)
+),
+
+-- Whole units and fractions are summed apart: amounts at the limit of the type would overflow together.
+sums as (
+    select
+        transaction_id,
+        asset,
+        count(*) as leg_count,
+        count(distinct entry_id) as entry_count,
+        sum(cast(trunc(amount) as decimal(20, 0))) as whole_sum,
+        sum(cast(amount - trunc(amount) as decimal(18, 18))) as fraction_sum
+    from legs
+    group by transaction_id, asset
+),
+
+unbalanced as (
+    select
+        sums.transaction_id,
+        sums.asset,
+        sums.leg_count,
+        touched.delivered_on,
+        try_cast(sums.whole_sum as decimal(38, 18)) + sums.fraction_sum as difference,
+        cast(sums.whole_sum as varchar) as whole_text
+    from sums
+    inner join touched on sums.transaction_id = touched.transaction_id
+    where
+        sums.whole_sum + sums.fraction_sum <> 0
+        -- One key with two contents is keys_unique.
+        and sums.leg_count = sums.entry_count
+),
+
+-- What a file that isn't read in full holds of a transaction isn't known.
+suspended as (
+    select arrived.transaction_id
+    from arrived_entries as arrived
+    inner join bad_rows
+        on arrived.source_file = bad_rows.source_file and arrived.source_row = bad_rows.source_row
+    union
+    select arrived.transaction_id
+    from arrived_entries as arrived
+    inner join unreadable_partitions on arrived.partition_date = unreadable_partitions.partition_date
+),
+
+violations as (
+    select
+        'ledger_entries' as source_table,
+        'transaction' as subject_type,
+        unbalanced.transaction_id as subject_id,
+        unbalanced.asset,
+        unbalanced.delivered_on as as_of_date,
+        '0' as expected,
+        coalesce({{ amount_text('unbalanced.difference') }}, unbalanced.whole_text) as observed,
+        'Transaction ' || unbalanced.transaction_id || ' is out of balance by '
+        || coalesce({{ amount_text('unbalanced.difference') }}, unbalanced.whole_text) || ' ' || unbalanced.asset
+        || ' over ' || unbalanced.leg_count || ' entries.' as message,
+        'select * from audit.source_row where source_table = ''ledger_entries'''
+        || ' and json_extract_string(content, ''$.transaction_id'') = '''
+        || replace(unbalanced.transaction_id, '''', '''''') || '''' as evidence
+    from unbalanced
+    where not exists (select 1 from suspended where suspended.transaction_id = unbalanced.transaction_id)
+)
+
+{{ integrity_findings('violations') }}
