@@ -7,3 +7,18 @@
     {#- The first moment after the day: days are half-open. -#}
     cast({{ date_column }} + 1 as timestamp)
 {%- endmacro %}
+
+
+{% macro stock_date(period_start, period_end) -%}
+    {#- The day whose end a reported stock describes. `period_end` is a moment and the state just before it is meant,
+        but real reports also write the date of the last day: an end equal to the start, or the midnight that begins
+        the last day of the month whose first day is the start. -#}
+    case
+        when {{ period_end }} = {{ period_start }} then cast({{ period_end }} as date)
+        when
+            {{ period_start }} = date_trunc('month', {{ period_start }})
+            and {{ period_end }} = last_day({{ period_start }})
+            then cast({{ period_end }} as date)
+        else cast({{ period_end }} - interval 1 microsecond as date)
+    end
+{%- endmacro %}

@@ -93,3 +93,13 @@
             then regexp_replace(cast({{ value }} as varchar), '(\.[0-9]*?)0+$', '\1').rtrim('.')
     end
 {%- endmacro %}
+
+
+{% macro is_dust(quantity, value) -%}
+    {#- Whether a quantity is too small to matter, whatever its sign: worth less than policy's USD or, without a
+        price, fewer units than policy's. Never null for a quantity that isn't. -#}
+    case
+        when {{ value }} is not null then abs({{ value }}) < {{ policy('dust.usd') }}
+        else abs({{ quantity }}) < {{ policy('dust.unpriced_units') }}
+    end
+{%- endmacro %}

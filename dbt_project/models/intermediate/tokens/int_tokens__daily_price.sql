@@ -1,7 +1,5 @@
 with days as (
-    select
-        as_of_date,
-        day_end
+    select as_of_date
     from {{ ref('int_time__day') }}
 ),
 
@@ -60,8 +58,7 @@ daily_sources as (
         source_intervals.as_of,
         source_intervals.price_usd,
         source_intervals.volume_usd,
-        source_intervals.is_own_venue,
-        {{ is_fresh_price('source_intervals.as_of', 'days.day_end') }} as is_fresh
+        source_intervals.is_own_venue
     from source_intervals
     inner join days
         on
@@ -77,7 +74,6 @@ ranked_sources as (
         as_of,
         price_usd,
         is_own_venue,
-        is_fresh,
         sum(volume_usd) over (
             partition by as_of_date, asset order by price_usd, source rows unbounded preceding
         ) as volume_to_here,
@@ -93,16 +89,14 @@ market_price as (
         asset,
         max(as_of) as priced_at,
         count(*) as sources,
-        count(*) filter (where is_fresh) as fresh_sources,
         bool_and(is_own_venue) as only_own_venue,
         min(price_usd) filter (
             where
                 (volume_total > 0 and volume_to_here + volume_to_here >= volume_total)
                 or (volume_total = 0 and source_rank = (sources + 1) // 2)
         ) as price_usd,
-        min(price_usd) filter (where source_rank = (sources + 1) // 2) as median_usd,
-        min(price_usd) filter (where is_fresh) as spread_min_usd,
-        max(price_usd) filter (where is_fresh) as spread_max_usd
+        min(price_usd) as spread_min_usd,
+        max(price_usd) as spread_max_usd
     from ranked_sources
     group by as_of_date, asset
 ),
@@ -114,10 +108,8 @@ priced as (
         assets.asset,
         market_price.priced_at,
         market_price.sources,
-        market_price.fresh_sources,
         market_price.only_own_venue,
         market_price.price_usd,
-        market_price.median_usd,
         market_price.spread_min_usd,
         market_price.spread_max_usd,
         case
@@ -148,9 +140,7 @@ select
     case when price_basis = 'market' then priced_at end as priced_at,
     case when price_basis = 'market' then spread_min_usd end as spread_min_usd,
     case when price_basis = 'market' then spread_max_usd end as spread_max_usd,
-    case when price_basis = 'market' then median_usd end as median_usd,
     case when price_basis = 'market' then sources else 0 end as sources,
-    case when price_basis = 'market' then fresh_sources else 0 end as fresh_sources,
     coalesce(price_basis = 'market' and only_own_venue, false) as only_own_venue,
     price_basis
 from priced

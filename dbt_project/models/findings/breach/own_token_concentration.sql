@@ -1,0 +1,28 @@
+with own_tokens as (
+    select
+        as_of_date,
+        asset,
+        circulating,
+        group_holding,
+        group_share_pct,
+        mark_value_usd
+    from {{ ref('fct_own_token_daily') }}
+    where
+        {{ exact_product('group_holding', '100') }}
+        > {{ exact_product('circulating', policy('own_token.concentration_pct')) }}
+)
+
+select
+    as_of_date,
+    'asset' as subject_type,
+    asset as subject_id,
+    asset,
+    coalesce({{ amount_text('group_share_pct') }} || ' %', {{ amount_text('group_holding') }} || ' of none') as observed,
+    'at most ' || {{ amount_text(policy('own_token.concentration_pct')) }} || ' % of circulating supply' as expected,
+    cast(mark_value_usd as decimal(38, 8)) as impact_usd,
+    'On ' || as_of_date || ' the operator and its affiliates hold ' || {{ amount_text('group_holding') }} || ' of '
+    || {{ amount_text('circulating') }} || ' ' || asset || ' in circulation.' as message,
+    {{ mart_evidence('fct_own_token_daily', {'as_of_date': 'as_of_date', 'asset': 'asset'}) }} as evidence,
+    {{ day_end('as_of_date') }} as known_since,
+    cast(null as varchar) as severity
+from own_tokens
