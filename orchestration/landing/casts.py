@@ -206,4 +206,7 @@ def cast_for(column: Column, source: str, type_: str) -> Cast:
     if column.kind is ColumnKind.PERCENT:
         problem = f"case when {value} is not null then 'percentage outside 0 to 100' else {problem} end"
         value = f"case when {value} between 0 and 100 then {value} end"
+    if column.positive:
+        problem = f"case when {value} is not null then 'not above zero' else {problem} end"
+        value = f"case when {value} > 0 then {value} end"
     return Cast(column, delivered, shown, value, problem)
