@@ -1,0 +1,219 @@
+"""Loads that can't be trusted are refused whole: exit 4, the fault named, the last good marts untouched.
+
+A good run up to 5 January comes first; each case then breaks the delivery of 6 January, or an older one, in a copy of
+that landing zone and warehouse.
+"""
+
+from __future__ import annotations
+
+import gzip
+import shutil
+from collections.abc import Callable, Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from orchestration.pipeline.run import ExitStatus
+from orchestration.runner import run_days
+from orchestration.settings import Settings
+from tests.support.small_exchange import healthy_exchange, write_landing
+
+GOOD_DAY, NEXT_DAY = date(2022, 1, 5), date(2022, 1, 6)
+LEDGER, LEDGER_BEFORE = "ledger_entries/date=2022-01-06/rows.csv.gz", "ledger_entries/date=2022-01-03/rows.csv.gz"
+PRICES = "token_prices/date=2022-01-06/rows.csv"
+
+Break = Callable[[Path], None]
+Expected = set[tuple[str, date, str]]
+
+
+@pytest.fixture(scope="module")
+def good(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder with a landing zone and a warehouse that passed on the good day."""
+    folder = tmp_path_factory.mktemp("good")
+    write_landing(healthy_exchange(), folder / "landing")
+    result = run_days(Settings(folder / "landing", folder / "warehouse"), GOOD_DAY, GOOD_DAY)
+    assert result.status is ExitStatus.PASSED, result.message
+    yield folder
+
+
+def _read(path: Path) -> str:
+    return gzip.decompress(path.read_bytes()).decode() if path.suffix == ".gz" else path.read_text()
+
+
+def _write(path: Path, text: str) -> None:
+    path.write_bytes(gzip.compress(text.encode()) if path.suffix == ".gz" else text.encode())
+
+
+def replace(file: str, old: str, new: str) -> Break:
+    """Replace text that must be there, once."""
+
+    def plant(landing: Path) -> None:
+        text = _read(landing / file)
+        assert old in text, f"{old!r} is not in {file}"
+        _write(landing / file, text.replace(old, new, 1))
+
+    return plant
+
+
+def append(file: str, line: str) -> Break:
+    """Add a line to a file."""
+    return lambda landing: _write(landing / file, _read(landing / file) + line + "\r\n")
+
+
+def without_line(file: str, start: str) -> Break:
+    """Take the lines that begin so out of a file."""
+
+    def plant(landing: Path) -> None:
+        lines = _read(landing / file).splitlines(keepends=True)
+        kept = [line for line in lines if not line.startswith(start)]
+        assert len(kept) < len(lines)
+        _write(landing / file, "".join(kept))
+
+    return plant
+
+
+def remove(path: str) -> Break:
+    """Take a file or a folder away."""
+
+    def plant(landing: Path) -> None:
+        target = landing / path
+        shutil.rmtree(target) if target.is_dir() else target.unlink()
+
+    return plant
+
+
+def leg(entry: str, amount: str, *, account: str = "c1-spot", asset: str = "USD", at: str = "2022-01-06T10:00:00Z") -> str:
+    """A line of ledger_entries."""
+    return f"{entry},tx-{entry[:3]},{account},{asset},{amount},trade,{at},{at},,"
+
+
+def both(*plants: Break) -> Break:
+    """Several breaks at once."""
+
+    def plant(landing: Path) -> None:
+        for each in plants:
+            each(landing)
+
+    return plant
+
+
+def pair(first: str, second: str) -> Break:
+    """Two lines more in the ledger of the next day."""
+    return both(append(LEDGER, first), append(LEDGER, second))
+
+
+def schema(file: str) -> Expected:
+    """The finding that a file doesn't conform."""
+    return {("schema_conforms", NEXT_DAY, file)}
+
+
+CASES: dict[str, tuple[Break, Expected]] = {
+    "a word for an amount": (replace(LEDGER, ",-400,", ",four hundred,"), schema(LEDGER)),
+    "nineteen decimal places": (replace(PRICES, "40000", "40000.1234567890123456789"), schema(PRICES)),
+    "an entry type nobody knows": (replace(LEDGER, ",trade,", ",barter,"), schema(LEDGER)),
+    "a column that is gone": (replace(PRICES, "price_usd", "price"), schema(PRICES)),
+    "a required value that is gone": (replace(LEDGER, "c1-spot,BTC", ",BTC"), schema(LEDGER)),
+    "a price of zero": (replace(PRICES, ",40000,", ",0,"), schema(PRICES)),
+    "a file cut short": (
+        lambda landing: (landing / LEDGER).write_bytes((landing / LEDGER).read_bytes()[:60]),
+        schema(LEDGER),
+    ),
+    "a key with two contents in one delivery": (
+        pair("dup-1,tx-dup,c1-spot,USD,1,trade,2022-01-06T10:00:00Z,2022-01-06T10:00:00Z,,",
+             "dup-1,tx-dup,c1-spot,USD,-1,trade,2022-01-06T10:00:00Z,2022-01-06T10:00:00Z,,"),
+        {("keys_unique", NEXT_DAY, "dup-1")},
+    ),
+    "a redelivery with one digit changed": (
+        append(LEDGER, "trade2-3,trade2,c2-margin,USD,401,trade,2022-01-03T09:00:00Z,2022-01-03T09:00:00Z,,"),
+        {("keys_unique", NEXT_DAY, "trade2-3")},
+    ),
+    "an account that nobody opened": (
+        pair(leg("new-1", "5", account="nobody"), leg("new-2", "-5")),
+        {("references_resolve", NEXT_DAY, "new-1")},
+    ),
+    "an asset that nobody listed": (
+        pair(leg("new-1", "5", asset="DOGE"), leg("new-2", "-5", asset="DOGE")),
+        {("references_resolve", NEXT_DAY, "new-1"), ("references_resolve", NEXT_DAY, "new-2")},
+    ),
+    "a transaction that doesn't balance": (
+        pair(leg("odd-1", "5"), leg("odd-2", "-4.999999999999999999")),
+        {("ledger_balances", NEXT_DAY, "tx-odd")},
+    ),
+    "an entry of the next day": (
+        pair(leg("fut-1", "5", at="2022-01-07T00:00:00Z"), leg("fut-2", "-5", at="2022-01-07T00:00:00Z")),
+        {("times_plausible", NEXT_DAY, "fut-1"), ("times_plausible", NEXT_DAY, "fut-2")},
+    ),
+    "a table that did not arrive": (
+        remove("wallet_balances/date=2022-01-06"),
+        {("arrivals_complete", NEXT_DAY, "wallet_balances")},
+    ),
+    "an entry edited in place": (
+        replace(LEDGER_BEFORE, "trade2-3,trade2,c2-margin,USD,400,", "trade2-3,trade2,c2-margin,USD,500,"),
+        {("history_unchanged", date(2022, 1, 3), "trade2-3")},
+    ),
+    "a loaded row that is gone": (
+        both(without_line(LEDGER_BEFORE, "trade2-5"), without_line(LEDGER_BEFORE, "trade2-6")),
+        {("history_unchanged", date(2022, 1, 3), "trade2-5"), ("history_unchanged", date(2022, 1, 3), "trade2-6")},
+    ),
+    "a privilege whose row disappears": (
+        without_line("entity_links/rows.csv", "founder,mm"),
+        {("history_unchanged", NEXT_DAY, "founder|mm|ownership|2021-01-01 00:00:00|2021-01-01 00:00:00")},
+    ),
+}
+
+
+def _marts(warehouse: Path) -> dict[str, Any]:
+    with duckdb.connect(str(warehouse / "ringfence.duckdb"), read_only=True) as connection:
+        tables = connection.execute(
+            "select table_name from information_schema.tables where table_schema = 'marts' order by 1"
+        ).fetchall()
+        return {name: connection.execute(f"select * from marts.{name} order by all").fetchall() for (name,) in tables}
+
+
+def _standing(warehouse: Path, kind: str = "integrity") -> Expected:
+    with duckdb.connect(str(warehouse / "ringfence.duckdb"), read_only=True) as connection:
+        return set(
+            connection.execute(
+                "select check_name, as_of_date, subject_id from audit.finding where kind = ?", [kind]
+            ).fetchall()
+        )
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_load_is_refused_and_nothing_published(name: str, good: Path, tmp_path: Path) -> None:
+    plant, expected = CASES[name]
+    shutil.copytree(good, tmp_path / "copy", symlinks=True)
+    settings = Settings(tmp_path / "copy" / "landing", tmp_path / "copy" / "warehouse")
+    before = _marts(settings.warehouse)
+    assert before["fct_solvency_daily"]
+    plant(settings.landing)
+
+    result = run_days(settings, NEXT_DAY, NEXT_DAY)
+
+    assert result.status is ExitStatus.FAILED_INTEGRITY
+    assert _standing(settings.warehouse) == expected
+    assert _marts(settings.warehouse) == before
+
+
+def test_mended_delivery_passes_and_clears_the_finding(good: Path, tmp_path: Path) -> None:
+    shutil.copytree(good, tmp_path / "copy", symlinks=True)
+    settings = Settings(tmp_path / "copy" / "landing", tmp_path / "copy" / "warehouse")
+    whole = (settings.landing / LEDGER).read_bytes()
+    replace(LEDGER, ",-400,", ",four hundred,")(settings.landing)
+    assert run_days(settings, NEXT_DAY, NEXT_DAY).status is ExitStatus.FAILED_INTEGRITY
+    (settings.landing / LEDGER).write_bytes(whole)
+
+    result = run_days(settings, NEXT_DAY, NEXT_DAY)
+
+    assert result.status is ExitStatus.PASSED, result.message
+    assert _standing(settings.warehouse) == set()
+    with duckdb.connect(str(settings.warehouse / "ringfence.duckdb"), read_only=True) as connection:
+        log = connection.execute(
+            "select action, check_name from audit.finding_log order by run_id, action"
+        ).fetchall()
+        last = connection.execute("select max(as_of_date) from marts.fct_solvency_daily").fetchall()
+    assert sorted(log) == [("raised", "schema_conforms"), ("withdrawn", "schema_conforms")]
+    assert last == [(NEXT_DAY,)]
