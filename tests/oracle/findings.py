@@ -80,9 +80,9 @@ def engine_drifts(exchange: Exchange, day: date) -> dict[tuple[str, str], Decima
     snapshots = last_of_day(exchange.books.rows("balance_snapshots"), "account_id", "asset")
     drifts: dict[tuple[str, str], Decimal] = {}
     for (row_day, account, asset), row in snapshots.items():
-        if row_day == day and exchange.relations.account_class(str(account)) != "external":
-            ledger = exchange.ledger.balances_before(row["as_of"]).get((str(account), str(asset)), ZERO)
-            drifts[str(account), str(asset)] = ledger - row["balance"]
+        if row_day == day and exchange.relations.account_class(account) != "external":
+            ledger = exchange.ledger.balances_before(row["as_of"]).get((account, asset), ZERO)
+            drifts[account, asset] = ledger - row["balance"]
     for key, balance in exchange.ledger.balances(day).items():
         drifts.setdefault(key, balance)
     return drifts

@@ -148,11 +148,11 @@ class Flows:
             )
             expected = (previous["balance"] if previous else ZERO) + moved
             drift = abs(row["balance"] - expected)
-            price = self.prices.usd(str(asset), day)
+            price = self.prices.usd(asset, day)
             value = value_usd(drift, price)
             beyond = drift >= self.policy.dust_unpriced_units if value is None else value > self.policy.roll_forward_usd
             if beyond:
-                found.append(Drift(str(wallet_id), str(asset), row["balance"], expected))
+                found.append(Drift(wallet_id, asset, row["balance"], expected))
         return found
 
     def drained(self, day: date) -> set[tuple[str, str]]:

@@ -28,14 +28,16 @@ class Owed:
 
 def day_of_snapshot(row: Row) -> date:
     """The day that a snapshot describes: of its stamp or of its delivery, whichever is earlier."""
-    return min(row["as_of"].date(), row["partition_date"])
+    described: date = row["as_of"].date()
+    delivered: date = row["partition_date"]
+    return min(described, delivered)
 
 
-def last_of_day(rows: list[Row], *key: str) -> dict[tuple[date, ...], Row]:
+def last_of_day(rows: list[Row], first_key: str, second_key: str) -> dict[tuple[date, str, str], Row]:
     """By day and key the snapshot with the latest stamp."""
-    latest: dict[tuple[date, ...], Row] = {}
+    latest: dict[tuple[date, str, str], Row] = {}
     for row in rows:
-        identity = (day_of_snapshot(row), *(row[column] for column in key))
+        identity = (day_of_snapshot(row), str(row[first_key]), str(row[second_key]))
         if identity not in latest or row["as_of"] > latest[identity]["as_of"]:
             latest[identity] = row
     return latest
@@ -115,4 +117,4 @@ class Ledger:
     def accounts_with_equity(self, day: date) -> list[str]:
         """Accounts that borrow or hold a position; every other account's equity can't be negative."""
         borrowing = {account for (account, _), balance in self.balances(day).items() if balance < 0}
-        return sorted(borrowing | {str(key[1]) for key in self.positions if key[0] == day})
+        return sorted(borrowing | {key[1] for key in self.positions if key[0] == day})

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from tests.oracle.books import Row, day_end
@@ -99,7 +99,8 @@ class Reserves:
         allowed = self.policy.proof_days[version["ownership_proof"]]
         if allowed == 0 or version["proven_at"] is None:
             return False
-        age = day_end(day) - version["proven_at"]
+        proven_at: datetime = version["proven_at"]
+        age = day_end(day) - proven_at
         return timedelta(0) <= age <= timedelta(days=allowed)
 
     def _cap_own_tokens(self, holdings: list[Holding], day: date) -> None:

@@ -163,4 +163,5 @@ class Tokens:
         """The reference asset of the asset's group; an own token is always a group of its own."""
         if self.is_own(asset, day) or asset in self.policy.not_redeemable:
             return asset
-        return self.tokens[asset]["in_kind_group"] or asset
+        reference: str = self.tokens[asset]["in_kind_group"] or asset
+        return asset if reference in self.tokens and self.is_own(reference, day) else reference

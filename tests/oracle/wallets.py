@@ -66,7 +66,7 @@ class Wallets:
 
     def assets_until(self, wallet_id: str, day: date) -> list[str]:
         """Assets of which the wallet had a balance row on the day or before it."""
-        return sorted({str(key[2]) for key in self.daily_rows if key[1] == wallet_id and key[0] <= day})
+        return sorted({key[2] for key in self.daily_rows if key[1] == wallet_id and key[0] <= day})
 
     def namesakes(self, wallet_id: str, day: date) -> set[str]:
         """Other wallets listed on the day under the same network and address."""
