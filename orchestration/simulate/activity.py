@@ -113,13 +113,13 @@ def deposit(today: Today, desk: Desk) -> None:
     if len(account) == 0:
         return
     tail = np.where(asset == TAIL_ASSET, rng.integers(0, 10**9, len(account)), 0)
-    slot = _receiving_slots(today, desk, asset)
+    slot = _pick_slots(today, desk, asset)
     lags = (rng.random(len(account)) < LAG_SHARE) & (not today.is_last)
     block_time = np.where(
         lags, today.moments(len(account), 23.1, 23.5), today.moments(len(account), 1.0, 5.5)
     )
     numbers = today.book.transfer(slot, units, "deposit", block_time, tail=tail)
-    _credit(today, account[~lags], asset[~lags], units[~lags], tail[~lags], block_time[~lags], numbers[~lags])
+    credit(today, account[~lags], asset[~lags], units[~lags], tail[~lags], block_time[~lags], numbers[~lags])
     desk.pending_deposits.append((account[lags], asset[lags], units[lags], tail[lags], numbers[lags]))
 
 
@@ -127,7 +127,7 @@ def credit_pending(today: Today, desk: Desk) -> None:
     """Credit yesterday evening's transfers, and send the withdrawals that were booked but not sent yesterday."""
     when = today.clock.at(today.day, 0.2)
     for account, asset, units, tail, numbers in desk.pending_deposits:
-        _credit(today, account, asset, units, tail, np.full(len(account), when), numbers)
+        credit(today, account, asset, units, tail, np.full(len(account), when), numbers)
     for slot, units, tail, numbers in desk.pending_withdrawals:
         if len(numbers):
             today.book.transfer(slot, -units, "withdrawal", when, tail=-tail, numbers=numbers)
@@ -144,16 +144,6 @@ def _scaled_to(today: Today, desk: Desk, asset: Integers, value: Floats) -> Inte
     return today.units(value * factor[asset], asset)
 
 
-def _receiving_slots(today: Today, desk: Desk, asset: Integers) -> Integers:
-    """Where deposits of each asset arrive; an act may divert dollar wires to another bank account."""
-    slot = _pick_slots(today, desk, asset)
-    controls = today.controls
-    if controls.wire_slot is not None:
-        diverted = (asset == INDEX["USD"]) & (today.rng.random(len(asset)) < controls.wire_share)
-        slot = np.where(diverted, controls.wire_slot, slot)
-    return slot
-
-
 def _pick_slots(today: Today, desk: Desk, asset: Integers) -> Integers:
     slot = np.zeros(len(asset), dtype=np.int64)
     draw = today.rng.random(len(asset))
@@ -163,9 +153,10 @@ def _pick_slots(today: Today, desk: Desk, asset: Integers) -> Integers:
     return slot
 
 
-def _credit(
+def credit(
     today: Today, account: Any, asset: Any, units: Any, tail: Any, block_time: Any, numbers: Integers
 ) -> None:
+    """Credit deposits to accounts against the outside world, each in a transaction that refers to its transfer."""
     if len(account) == 0:
         return
     book, when = today.book, block_time + 90_000_000
@@ -477,7 +468,7 @@ def receive_unidentified_wire(today: Today, desk: Desk) -> None:
         if units > 0:
             slot, when = desk.liquid_slots[usd][0], today.clock.at(today.day, 18.5)
             numbers = book.transfer(slot, units, "deposit", when)
-            _credit(today, np.array([suspense]), np.array([usd]), np.array([units]), np.array([0]), when, numbers)
+            credit(today, np.array([suspense]), np.array([usd]), np.array([units]), np.array([0]), when, numbers)
 
 
 # --- treasury ----------------------------------------------------------------------------------------------------

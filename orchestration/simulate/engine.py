@@ -117,7 +117,9 @@ def _prepare(plan: Scenario, seed: int, writer: LandingWriter) -> Run:
         volumes=volumes,
         acts=acts,
         book=book,
-        records=Records(reference_prices(quotes, volumes)),
+        records=Records(
+            reference_prices(quotes, volumes), [paths.least_own_token_volume_usd(day) for day in range(plan.days)]
+        ),
         margin=MarginDesk.opened(world.customers.count),
         names=tables.Names.of(world),
         writer=writer,
@@ -163,6 +165,7 @@ def _today(run: Run, day: int) -> Today:
         mid=run.paths.mid[day],
         price_units=run.records.price_units[day],
         locked=run.margin.locked,
+        records=run.records,
     )
 
 
@@ -204,7 +207,9 @@ def _published(run: Run, day: int) -> list[dict[str, Any]]:
         figures: list[dict[str, Any]] = []
         if day == month_end + STOCK_DELAY_DAYS:
             figures += stock_figures(run.book, run.records, clock, month_end, clock.at(day, 15))
-        if day == month_end + REVENUE_DELAY_DAYS:
+        moved = [act.revenue_day(month_end) for act in run.acts]
+        revenue_day = next((other for other in moved if other is not None), month_end + REVENUE_DELAY_DAYS)
+        if day == revenue_day:
             figures += revenue_figures(run.records, clock, month_end, clock.at(day, 16))
         if figures:
             for act in run.acts:

@@ -40,6 +40,14 @@ class PricePaths:
         quoted[:, INDEX["USD"], :] = 1.0
         return np.maximum(np.rint(quoted * 10**PRICE_PLACES).astype(np.int64), 1)
 
+    def average_volume_usd(self, day: int, asset: int, source: int) -> int:
+        """Average whole USD traded a day at a source over the 30 days up to a day."""
+        return int(self.volume_usd[max(day - 29, 0) : day + 1, asset, source].mean())
+
+    def least_own_token_volume_usd(self, day: int) -> int:
+        """The lowest average volume of the own token among the outside sources."""
+        return min(self.average_volume_usd(day, OWN_TOKEN_INDEX, source) for source in range(len(OUTSIDE_SOURCES)))
+
     def volumes(self) -> Integers:
         """Whole USD traded by day, asset and source."""
         return np.maximum(np.rint(self.volume_usd).astype(np.int64), 1)

@@ -29,7 +29,6 @@ class DayRecord:
     slots: list[int]
     special: dict[int, list[int]]
     withdrawn: list[int]
-    customer_withdrawals: int = 0
 
 
 @dataclass
@@ -37,9 +36,9 @@ class Records:
     """All days' records, and revenue by day of effect, entry type and asset in 10**-18 units."""
 
     price_units: Integers
+    own_token_volume_usd: list[int]
     days: list[DayRecord] = field(default_factory=list)
     revenue: dict[tuple[int, str, int], int] = field(default_factory=lambda: defaultdict(int))
-    volume_usd: list[int] = field(default_factory=list)
 
     def value_usd(self, day: int, asset: int, exact: int) -> Decimal:
         """USD value of 10**-18 units at the day's reference price, exact."""

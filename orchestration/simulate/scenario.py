@@ -108,7 +108,16 @@ def _parse(path: Path) -> Scenario:
 
 def _parse_act(content: dict[str, Any], start: date) -> ActPlan:
     parameters = {key: value for key, value in content.items() if key not in {"act", "date", "facts", "story"}}
-    parameters = {
-        key: (value - start).days if isinstance(value, date) else value for key, value in parameters.items()
-    }
-    return ActPlan(content["act"], (content["date"] - start).days, tuple(content.get("facts") or []), parameters)
+    day = (content["date"] - start).days
+    return ActPlan(content["act"], day, tuple(content.get("facts") or []), _dates_to_days(parameters, start))
+
+
+def _dates_to_days(value: Any, start: date) -> Any:
+    """The same content with every date as a day number."""
+    if isinstance(value, date):
+        return (value - start).days
+    if isinstance(value, dict):
+        return {key: _dates_to_days(item, start) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_dates_to_days(item, start) for item in value]
+    return value

@@ -164,7 +164,7 @@ def market_depth(paths: PricePaths, day: int, as_of: int) -> pa.Table:
         if asset.asset_class in ("fiat", "stablecoin"):
             continue
         for position, source in enumerate(paths.sources):
-            volume = int(paths.volume_usd[: day + 1, number, position].mean())
+            volume = paths.average_volume_usd(day, number, position)
             rows.append(
                 {
                     "asset": asset.symbol,

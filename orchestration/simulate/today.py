@@ -1,4 +1,4 @@
-"""What a day's activity may look at: the book, the prices, the random draws, and the day's controls.
+"""What a day's activity may look at: the book, the prices, the random draws, the records so far, and its controls.
 
 What belongs here: the context shared by activity, margin desk and acts. What doesn't: anything that posts.
 """
@@ -14,6 +14,7 @@ from orchestration.simulate.assets import ASSETS, HAIRCUT
 from orchestration.simulate.book import Book
 from orchestration.simulate.clock import MICROSECONDS, Clock
 from orchestration.simulate.prices import Floats, Integers
+from orchestration.simulate.record import Records
 from orchestration.simulate.world import Customers, World
 
 PLACES: Floats = np.array([10.0**asset.places for asset in ASSETS])
@@ -24,12 +25,10 @@ COLLATERAL_SHARE: Floats = np.array([1.0 - HAIRCUT[asset.asset_class] for asset 
 class Controls:
     """What acts may change about ordinary activity; the defaults are an ordinary day.
 
-    ``wire_slot`` receives ``wire_share`` of customers' dollar wires. ``run_share`` above zero lets customers withdraw
-    that part of what the liquid wallets hold. ``halted`` stops customers' trades, deposits and withdrawals.
+    ``run_share`` above zero lets customers withdraw that part of what the hot wallets of ``run_assets`` hold.
+    ``halted`` stops customers' trades, deposits and withdrawals; without ``sweeps`` wallets are left as they are.
     """
 
-    wire_slot: int | None = None
-    wire_share: float = 0.0
     run_share: float = 0.0
     run_assets: tuple[str, ...] = ()
     sweeps: bool = True
@@ -47,6 +46,7 @@ class Today:
     mid: Floats
     price_units: Integers
     locked: Any
+    records: Records
     controls: Controls = field(default_factory=Controls)
     fees_usd: float = 0.0
 

@@ -8,10 +8,28 @@ act (or planted fault) is a class registered here and named in a scenario's YAML
 from __future__ import annotations
 
 from orchestration.errors import ConfigurationError
+from orchestration.simulate.acts.affiliate import (
+    AffiliateBorrowing,
+    AffiliatePrivileges,
+    DivertedWires,
+    UnexplainedTransfer,
+)
 from orchestration.simulate.acts.base import Act
+from orchestration.simulate.acts.market import TokenCrash, WithdrawalRun
+from orchestration.simulate.acts.reporting import InventedInsuranceFund, NettedLiabilities, YearEndRevenue
 from orchestration.simulate.scenario import ActPlan
 
-ACTS: dict[str, type[Act]] = {}
+ACTS: dict[str, type[Act]] = {
+    "affiliate_privileges": AffiliatePrivileges,
+    "diverted_wires": DivertedWires,
+    "affiliate_borrowing": AffiliateBorrowing,
+    "unexplained_transfer": UnexplainedTransfer,
+    "token_crash": TokenCrash,
+    "withdrawal_run": WithdrawalRun,
+    "invented_insurance_fund": InventedInsuranceFund,
+    "netted_liabilities": NettedLiabilities,
+    "year_end_revenue": YearEndRevenue,
+}
 
 
 def build_act(plan: ActPlan) -> Act:

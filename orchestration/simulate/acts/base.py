@@ -30,6 +30,10 @@ class Act:
     def publish(self, figures: list[dict[str, Any]], book: Book, records: Records, month_end: int) -> None:
         """Change, in place, what management is about to publish about the month that ended on a day."""
 
+    def revenue_day(self, month_end: int) -> int | None:
+        """Another day on which a month's revenue is published; None leaves the usual one."""
+        return None
+
     def value(self, key: str, default: Any = None) -> Any:
         """A parameter of the act from the scenario's file."""
         return self.plan.parameters.get(key, default)
