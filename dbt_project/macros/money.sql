@@ -49,24 +49,41 @@
         long division on integers in two steps of nine digits. Operands below 1.7e11 count with all their 18 places;
         if either is larger, both are cut to the 12 places (below 1.7e17) or 9 places that leave room for a step.
         Null if the denominator is zero or null, or if the ratio is 1e19 or more. For display and for sharing out; a
-        verdict is never drawn from it (cross-multiply). -#}
-    {%- set n = in_smallest_units("cast(" ~ numerator ~ " as decimal(38, 18))") -%}
-    {%- set d = in_smallest_units("cast(" ~ denominator ~ " as decimal(38, 18))") -%}
-    {%- set larger = "greatest(abs(" ~ n ~ "), abs(" ~ d ~ "))" -%}
+        verdict is never drawn from it (cross-multiply). The lists of one bind what each step needs more than once. -#}
+    {%- set larger = "greatest(bound.dividend, bound.divisor)" -%}
     {%- set unit = "case when " ~ larger ~ " < 170000000000000000000000000000::hugeint then 1::hugeint"
         ~ " when " ~ larger ~ " < 170000000000000000000000000000000000::hugeint then 1000000::hugeint"
         ~ " else 1000000000::hugeint end" -%}
-    {%- set n = "(abs(" ~ n ~ ") // " ~ unit ~ ")" -%}
-    {%- set d = "nullif(abs(" ~ d ~ ") // " ~ unit ~ ", 0)" -%}
     {%- set step = "1000000000::hugeint" -%}
     cast(
-        sign({{ numerator }}) * sign({{ denominator }}) * round(
-            try_cast((({{ n }} * {{ step }}) // {{ d }}) // {{ step }} as decimal(38, 18))
-            + cast((({{ n }} * {{ step }}) // {{ d }}) % {{ step }} as decimal(9, 0)) * 0.000000001::decimal(9, 9)
-            + cast(((({{ n }} * {{ step }}) % {{ d }}) * {{ step }}) // {{ d }} as decimal(9, 0))
-            * 0.000000000000000001::decimal(18, 18),
-            {{ scale }}
-        ) as decimal(38, {{ scale }})
+        list_transform(
+            list_transform(
+                list_transform(
+                    [struct_pack(
+                        dividend := cast({{ numerator }} as decimal(38, 18)),
+                        divisor := cast({{ denominator }} as decimal(38, 18))
+                    )],
+                    lambda bound: struct_pack(
+                        direction := sign(bound.dividend) * sign(bound.divisor),
+                        dividend := abs({{ in_smallest_units('bound.dividend') }}),
+                        divisor := abs({{ in_smallest_units('bound.divisor') }})
+                    )
+                ),
+                lambda bound: struct_pack(
+                    direction := bound.direction,
+                    dividend := bound.dividend // {{ unit }},
+                    divisor := nullif(bound.divisor // {{ unit }}, 0)
+                )
+            ),
+            lambda bound: bound.direction * round(
+                try_cast(((bound.dividend * {{ step }}) // bound.divisor) // {{ step }} as decimal(38, 18))
+                + cast(((bound.dividend * {{ step }}) // bound.divisor) % {{ step }} as decimal(9, 0))
+                * 0.000000001::decimal(9, 9)
+                + cast((((bound.dividend * {{ step }}) % bound.divisor) * {{ step }}) // bound.divisor as decimal(9, 0))
+                * 0.000000000000000001::decimal(18, 18),
+                {{ scale }}
+            )
+        )[1] as decimal(38, {{ scale }})
     )
 {%- endmacro %}
 

@@ -36,6 +36,10 @@ assets as (
     from {{ ref('int_tokens__asset_daily') }}
 ),
 
+settings as (
+    select {{ policy('collateral.maintenance_margin_pct') }} as maintenance_margin_pct
+),
+
 valued as (
     select
         negative_balances.as_of_date,
@@ -51,9 +55,10 @@ valued as (
         equities.has_unpriced_borrowing,
         account_relations.account_class = 'margin' as is_margin,
         {{ exact_product('equities.equity_usd', '100') }}
-        >= {{ exact_product('equities.borrowing_usd', policy('collateral.maintenance_margin_pct')) }}
+        >= {{ exact_product('equities.borrowing_usd', 'settings.maintenance_margin_pct') }}
             as has_maintenance_margin
     from negative_balances
+    cross join settings
     inner join account_relations
         on
             negative_balances.account_id = account_relations.account_id

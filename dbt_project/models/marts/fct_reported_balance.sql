@@ -79,6 +79,10 @@ computed as (
     group by figure, as_of_date
 ),
 
+settings as (
+    select {{ policy('reconciliation.reported_difference_pct') }} as reported_difference_pct
+),
+
 compared as (
     select
         reported.figure,
@@ -117,5 +121,6 @@ select
     {{ value_usd('(reported - computed)', 'price_usd') }} as difference_usd,
     cast(unpriced_assets as bigint) as unpriced_assets,
     {{ exact_product('abs(reported - computed)', '100') }}
-    <= {{ exact_product('abs(computed)', policy('reconciliation.reported_difference_pct')) }} as is_within_tolerance
+    <= {{ exact_product('abs(computed)', 'settings.reported_difference_pct') }} as is_within_tolerance
 from compared
+cross join settings

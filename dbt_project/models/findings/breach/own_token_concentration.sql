@@ -1,4 +1,8 @@
-with own_tokens as (
+with settings as (
+    select {{ policy('own_token.concentration_pct') }} as concentration_pct
+),
+
+own_tokens as (
     select
         as_of_date,
         asset,
@@ -7,9 +11,10 @@ with own_tokens as (
         group_share_pct,
         mark_value_usd
     from {{ ref('fct_own_token_daily') }}
+    cross join settings
     where
         {{ exact_product('group_holding', '100') }}
-        > {{ exact_product('circulating', policy('own_token.concentration_pct')) }}
+        > {{ exact_product('circulating', 'settings.concentration_pct') }}
 )
 
 select

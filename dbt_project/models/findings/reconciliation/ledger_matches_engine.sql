@@ -72,6 +72,10 @@ valued_sums as (
             and asset_sums.asset = customer_liabilities.asset
 ),
 
+settings as (
+    select {{ policy('reconciliation.engine_drift_pct_of_liability') }} as pct_of_liability
+),
+
 -- A sum that a single account might drift by is not a finding, however little of the asset is owed.
 assets_apart as (
     select
@@ -82,9 +86,10 @@ assets_apart as (
         liability,
         drift_usd
     from valued_sums
+    cross join settings
     where
         {{ exact_product('abs(drift)', '100') }}
-        > {{ exact_product('liability', policy('reconciliation.engine_drift_pct_of_liability')) }}
+        > {{ exact_product('liability', 'settings.pct_of_liability') }}
         and (
             abs(drift_usd) > {{ policy('reconciliation.engine_drift_usd') }}
             or (drift_usd is null and abs(drift) >= {{ policy('dust.unpriced_units') }})

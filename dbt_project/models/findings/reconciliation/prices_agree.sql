@@ -20,6 +20,10 @@ uses as (
     from {{ ref('int_tokens__asset_use_daily') }}
 ),
 
+settings as (
+    select {{ policy('prices.max_spread_pct') }} as max_spread_pct
+),
+
 apart as (
     select
         prices.as_of_date,
@@ -30,10 +34,11 @@ apart as (
         prices.sources,
         greatest(uses.owed_quantity, uses.reserve_quantity) as quantity
     from prices
+    cross join settings
     inner join uses on prices.as_of_date = uses.as_of_date and prices.asset = uses.asset
     where
         {{ exact_product('(prices.spread_max_usd - prices.spread_min_usd)', '100') }}
-        > {{ exact_product('prices.price_usd', policy('prices.max_spread_pct')) }}
+        > {{ exact_product('prices.price_usd', 'settings.max_spread_pct') }}
 )
 
 select

@@ -50,6 +50,17 @@ depth as (
     from {{ ref('int_tokens__market_depth_daily') }}
 ),
 
+settings as (
+    select
+        {{ policy('own_token.concentration_pct') }} as concentration_pct,
+        -- How many days' volume is sold.
+        cast(
+            cast({{ policy('own_token.liquidation_horizon_days') }} as integer)
+            * {{ policy('own_token.liquidation_participation_pct') }} * 0.01 as decimal(38, 18)
+        ) as days_sold,
+        {{ policy('own_token.liquidation_impact_factor') }} as impact_factor
+),
+
 candidates as (
     select
         prices.as_of_date,
@@ -60,11 +71,12 @@ candidates as (
         related_issuers.entity_id is not null as is_issued_by_group,
         coalesce(
             {{ exact_product('holdings.group_holding', '100') }}
-            > {{ exact_product('supply.circulating', policy('own_token.concentration_pct')) }},
+            > {{ exact_product('supply.circulating', 'settings.concentration_pct') }},
             false
         ) as is_concentrated,
         prices.only_own_venue
     from prices
+    cross join settings
     inner join tokens on prices.asset = tokens.asset
     left join related_issuers
         on
@@ -109,17 +121,11 @@ sellable as (
             when depth.average_daily_volume_usd is null then 0
             else least(
                 own_tokens.mark_value_usd,
-                {{ exact_product(
-                    'depth.average_daily_volume_usd',
-                    exact_product(
-                        policy('own_token.liquidation_horizon_days'),
-                        policy('own_token.liquidation_participation_pct') ~ ' * 0.01'
-                    ),
-                    8
-                ) }}
+                {{ exact_product('depth.average_daily_volume_usd', 'settings.days_sold', 8) }}
             )
         end as sold_usd
     from own_tokens
+    cross join settings
     left join depth on own_tokens.as_of_date = depth.as_of_date and own_tokens.asset = depth.asset
 ),
 
@@ -142,7 +148,7 @@ impacts as (
                     then round(
                         least(
                             1,
-                            cast({{ policy('own_token.liquidation_impact_factor') }} as double)
+                            cast(settings.impact_factor as double)
                             * cast(volatility as double)
                             * sqrt(cast(sold_usd as double) / cast(average_daily_volume_usd as double))
                         ),
@@ -152,6 +158,7 @@ impacts as (
             end as decimal(13, 12)
         ) as impact
     from sellable
+    cross join settings
 )
 
 select
