@@ -42,21 +42,29 @@ def write_landing(out: Path, day: date, tables: Mapping[str, Columns]) -> None:
     """Write the landing zone of one day: every reference table, and the dated tables required daily or given.
 
     Tables without rows are files with no rows. The folder appears whole or not at all; the same rows give the same
-    bytes. Raises ConfigurationError if ``out`` holds anything already.
+    bytes. Raises ConfigurationError if ``out`` holds anything already or can't be written.
     """
     check_target(out)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = out.parent / f".{out.name}.unfinished"
+    unfinished = out.absolute().parent / f".{out.absolute().name}.unfinished"
     shutil.rmtree(unfinished, ignore_errors=True)
+    try:
+        _write_tables(unfinished, day, tables)
+        if out.is_dir():
+            out.rmdir()
+        os.replace(unfinished, out)
+    except OSError as error:
+        raise ConfigurationError(f"can't write {out}: {error.strerror or error}; choose another folder") from error
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def _write_tables(folder: Path, day: date, tables: Mapping[str, Columns]) -> None:
     for table in REFERENCE_TABLES:
-        _write(unfinished / table.name / f"{table.name}.parquet", table, tables.get(table.name, {}))
+        _write(folder / table.name / f"{table.name}.parquet", table, tables.get(table.name, {}))
     for table in DATED_TABLES:
         if table.required_daily or table.name in tables:
-            folder = unfinished / table.name / f"date={day.isoformat()}"
-            _write(folder / f"{table.name}.parquet", table, tables.get(table.name, {}))
-    if out.is_dir():
-        out.rmdir()
-    os.replace(unfinished, out)
+            partition = folder / table.name / f"date={day.isoformat()}"
+            _write(partition / f"{table.name}.parquet", table, tables.get(table.name, {}))
 
 
 def _write(path: Path, table: Table, columns: Columns) -> None:
