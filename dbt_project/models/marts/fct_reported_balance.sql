@@ -10,7 +10,6 @@ with reported as (
         published_at,
         amount
     from {{ ref('int_liabilities__reported_stock') }}
-    where figure in ('customer_liabilities', 'insurance_fund')
 ),
 
 customer_liabilities as (
@@ -30,6 +29,15 @@ insurance_fund as (
         balance,
         value_usd
     from {{ ref('int_liabilities__insurance_fund_daily') }}
+),
+
+eligible_reserves as (
+    select
+        as_of_date,
+        asset,
+        eligible_quantity,
+        eligible_usd
+    from {{ ref('fct_reserve_balance_daily') }}
 ),
 
 prices as (
@@ -56,6 +64,14 @@ held as (
         balance as quantity,
         value_usd
     from insurance_fund
+    union all
+    select
+        'reserves' as figure,
+        as_of_date,
+        asset,
+        eligible_quantity as quantity,
+        eligible_usd as value_usd
+    from eligible_reserves
 ),
 
 -- Per asset in units, and over all assets in USD.

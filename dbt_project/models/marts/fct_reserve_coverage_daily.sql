@@ -34,6 +34,10 @@ exclusions as (
     from {{ ref('int_reserves__exclusion_daily') }}
 ),
 
+default_ratio as (
+    select {{ policy('coverage.min_coverage') }} as min_coverage
+),
+
 group_ratios as (
     select
         list_item.item as in_kind_group,
@@ -104,13 +108,14 @@ required as (
         group_amounts.excluded_reserves,
         reference_prices.price_usd,
         coalesce(reference_prices.is_own_token, false) as is_own_token,
-        coalesce(group_ratios.min_coverage, {{ policy('coverage.min_coverage') }}) as min_coverage
+        coalesce(group_ratios.min_coverage, default_ratio.min_coverage) as min_coverage
     from group_amounts
     left join reference_prices
         on
             group_amounts.as_of_date = reference_prices.as_of_date
             and group_amounts.in_kind_group = reference_prices.in_kind_group
     left join group_ratios on group_amounts.in_kind_group = group_ratios.in_kind_group
+    cross join default_ratio
 ),
 
 gaps as (

@@ -9,22 +9,25 @@ with assets as (
     from {{ ref('int_tokens__asset_daily') }}
 ),
 
+parity as (
+    select cast(1 - {{ policy('coverage.parity_tolerance_pct') }} * 0.01 as decimal(38, 18)) as lowest_ratio
+),
+
 compared as (
     select
-        as_of_date,
-        asset,
-        in_kind_group,
-        is_own_token,
-        price_usd,
-        reference_price_usd,
+        assets.as_of_date,
+        assets.asset,
+        assets.in_kind_group,
+        assets.is_own_token,
+        assets.price_usd,
+        assets.reference_price_usd,
         coalesce(
-            asset <> in_kind_group
-            and price_usd < {{ exact_product(
-                'reference_price_usd', "(1 - " ~ policy('coverage.parity_tolerance_pct') ~ " * 0.01)"
-            ) }},
+            assets.asset <> assets.in_kind_group
+            and assets.price_usd < {{ exact_product('assets.reference_price_usd', 'parity.lowest_ratio') }},
             false
         ) as is_below_parity
     from assets
+    cross join parity
 ),
 
 -- Long division of the two prices, nine digits at a time, to 36 places: DuckDB's own `/` isn't exact.

@@ -1,0 +1,199 @@
+with entries as (
+    select
+        entry_id,
+        transaction_id,
+        account_id,
+        asset,
+        amount,
+        entry_type,
+        reference,
+        effective_date,
+        partition_date,
+        known_at,
+        touches_outside,
+        is_external,
+        is_permitted
+    from {{ ref('int_reserves__outside_entry') }}
+),
+
+flows as (
+    select
+        reference,
+        asset,
+        wallet_id,
+        transfer_type,
+        transfer_amount,
+        entry_amount,
+        block_date,
+        first_effective_date,
+        last_effective_date,
+        transfer_known_at,
+        entries_known_at
+    from {{ ref('int_reserves__outside_flow') }}
+),
+
+run_context as (
+    select
+        landing_first_date,
+        calendar_last_date
+    from {{ source('policy', 'run_context') }}
+),
+
+patience as (
+    select cast({{ policy('reconciliation.unmatched_transfer_days') }} as integer) as days
+),
+
+-- A deposit or withdrawal in the books that no transfer followed in time.
+entries_without_transfer as (
+    select
+        entries.effective_date + patience.days as as_of_date,
+        'entry' as subject_type,
+        entries.entry_id as subject_id,
+        entries.asset,
+        'no_transfer' as problem,
+        entries.account_id,
+        entries.entry_type,
+        entries.reference,
+        entries.amount,
+        cast(null as decimal(38, 18)) as other_amount,
+        entries.effective_date as happened_on,
+        entries.known_at
+    from entries
+    cross join patience
+    left join flows on entries.reference = flows.reference and entries.asset = flows.asset
+    where
+        not entries.is_external
+        and entries.entry_type in ('deposit', 'withdrawal')
+        and (flows.block_date is null or flows.block_date > entries.effective_date + patience.days)
+),
+
+-- A deposit or withdrawal on the chain or at the bank that nobody was credited or charged with in time.
+transfers_without_entry as (
+    select
+        flows.block_date + patience.days as as_of_date,
+        'transfer' as subject_type,
+        flows.reference as subject_id,
+        flows.asset,
+        'no_entry' as problem,
+        flows.wallet_id as account_id,
+        flows.transfer_type as entry_type,
+        flows.reference,
+        flows.transfer_amount as amount,
+        cast(null as decimal(38, 18)) as other_amount,
+        flows.block_date as happened_on,
+        flows.transfer_known_at as known_at
+    from flows
+    cross join patience
+    where
+        flows.transfer_type in ('deposit', 'withdrawal')
+        and (flows.first_effective_date is null or flows.first_effective_date > flows.block_date + patience.days)
+),
+
+different_amounts as (
+    select
+        greatest(flows.block_date, flows.last_effective_date) as as_of_date,
+        'transfer' as subject_type,
+        flows.reference as subject_id,
+        flows.asset,
+        'different_amount' as problem,
+        flows.wallet_id as account_id,
+        flows.transfer_type as entry_type,
+        flows.reference,
+        flows.entry_amount as amount,
+        flows.transfer_amount as other_amount,
+        greatest(flows.block_date, flows.last_effective_date) as happened_on,
+        greatest(flows.transfer_known_at, flows.entries_known_at) as known_at
+    from flows
+    where flows.entry_amount <> flows.transfer_amount
+),
+
+-- Of a transaction with the outside, the leg inside names the account; a transaction without one, the leg outside.
+forbidden as (
+    select
+        entries.effective_date as as_of_date,
+        'entry' as subject_type,
+        entries.entry_id as subject_id,
+        entries.asset,
+        'forbidden_type' as problem,
+        entries.account_id,
+        entries.entry_type,
+        entries.reference,
+        entries.amount,
+        cast(null as decimal(38, 18)) as other_amount,
+        entries.effective_date as happened_on,
+        entries.known_at
+    from entries
+    where entries.touches_outside and not entries.is_permitted
+    qualify
+        not entries.is_external
+        or not bool_or(not entries.is_external) over (partition by entries.transaction_id, entries.asset)
+),
+
+-- An opening entry that arrives within the same patience is late, one that arrives after it is invented.
+late_openings as (
+    select
+        case
+            when entries.effective_date > run_context.landing_first_date then entries.effective_date
+            else entries.partition_date
+        end as as_of_date,
+        'entry' as subject_type,
+        entries.entry_id as subject_id,
+        entries.asset,
+        'late_opening' as problem,
+        entries.account_id,
+        entries.entry_type,
+        entries.reference,
+        entries.amount,
+        cast(null as decimal(38, 18)) as other_amount,
+        entries.effective_date as happened_on,
+        entries.known_at
+    from entries
+    cross join run_context
+    cross join patience
+    where
+        entries.entry_type = 'opening'
+        and not entries.is_external
+        and (
+            entries.effective_date > run_context.landing_first_date
+            or entries.partition_date > run_context.landing_first_date + patience.days
+        )
+),
+
+unmatched as (
+    {% for problem in [
+        'entries_without_transfer', 'transfers_without_entry', 'different_amounts', 'forbidden', 'late_openings'
+    ] %}
+    select
+        as_of_date,
+        subject_type,
+        subject_id,
+        asset,
+        problem,
+        account_id,
+        entry_type,
+        reference,
+        amount,
+        other_amount,
+        happened_on,
+        known_at
+    from {{ problem }}
+    {% if not loop.last %}union all{% endif %}
+    {% endfor %}
+)
+
+select
+    greatest(unmatched.as_of_date, run_context.landing_first_date) as as_of_date,
+    unmatched.subject_type,
+    unmatched.subject_id,
+    unmatched.asset,
+    unmatched.problem,
+    unmatched.account_id,
+    unmatched.entry_type,
+    unmatched.reference,
+    cast(unmatched.amount as decimal(38, 18)) as amount,
+    unmatched.other_amount,
+    unmatched.happened_on,
+    unmatched.known_at
+from unmatched
+cross join run_context
+where unmatched.as_of_date <= run_context.calendar_last_date
