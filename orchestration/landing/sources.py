@@ -304,7 +304,7 @@ def _spell_out_numbers(connection: duckdb.DuckDBPyConnection) -> list[tuple[int,
     """
     rows = connection.execute(
         f"select source_path, source_row, line from {_LINES} where regexp_matches(line, ':\\s*[{{\\[]')"
-        " or regexp_matches(line, '\\\\u00[2-7]')"
+        " or regexp_matches(line, '\\\\u00[2-7]') or regexp_matches(line, ',\\s*\\}')"
     ).fetchall()
     refused: list[tuple[int, str]] = []
     spelled: list[tuple[str, int, str]] = []
@@ -368,5 +368,6 @@ def jsonl_source(connection: duckdb.DuckDBPyConnection, table: Table, files: tup
             TEXT_TYPE,
         )
         for position, name in enumerate(table.column_names, 1)
+        if name in names
     }
     return Source(files, relation, columns, issues, _unknown(table, names), is_complete=not refused)
