@@ -227,7 +227,7 @@ class RandomExchange:
         for account in self.random.sample(self.inside, min(len(self.inside), 9)):
             day = self.random.choice(self.days)
             start = self.random.choice([self.before, at(day), self.moment(day)])
-            end = self.random.choice([None, start, start + timedelta(minutes=7), at(day + ONE_DAY), at(day)])
+            end = self.random.choice([None, None, start + timedelta(minutes=7), at(day + ONE_DAY), at(day)])
             privilege = self.random.choice(kinds)
             limit = Decimal(self.random.choice([1, 5000, 10**9])) if privilege == "credit_line" else None
             first = self.add(
@@ -516,7 +516,7 @@ class RandomExchange:
         for (wallet_id, asset), balance in self.held.items():
             if self.chance(0.04):
                 continue
-            stated = balance + self.amount(asset, 0.1, 6) if self.chance(0.03) else balance
+            stated = max(Decimal(0), balance + self.amount(asset, 0.1, 6) if self.chance(0.03) else balance)
             partition = self.random.choice([d for d in self.days if d >= day]) if self.chance(0.03) else day
             late = stamp - timedelta(microseconds=1) if partition != day else stamp
             self.add("wallet_balances", partition, wallet_id=wallet_id, asset=asset, balance=stated, as_of=late)
@@ -622,7 +622,7 @@ def report(
         figure=figure,
         line=line,
         asset=asset,
-        amount=amount.quantize(Decimal("1e-18")),
+        amount=amount.quantize(Decimal("1e-8") if asset is None else Decimal("1e-18")),
         period_start=start,
         period_end=end,
         published_at=at(published, 9) + timedelta(seconds=exchange.random.randrange(3600)),

@@ -6,17 +6,17 @@ What belongs here: exposure by affiliate, suspicions by entity. What doesn't: th
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 
 from tests.oracle.books import ONE_DAY, Books, Row, day_end, day_start
-from tests.oracle.decimals import HUNDRED, ZERO, quotient, value_usd
+from tests.oracle.decimals import HUNDRED, ZERO, quotient, total, value_usd
 from tests.oracle.equity import Equities
 from tests.oracle.ledger import Ledger
 from tests.oracle.policy import Policy
 from tests.oracle.prices import Prices
-from tests.oracle.relations import Relations, holds_during
+from tests.oracle.relations import Relations, holds_at, holds_during
 from tests.oracle.tokens import Tokens
 
 HARD_ATTRIBUTES = frozenset({"bank_account", "withdrawal_address", "device"})
@@ -32,13 +32,15 @@ class Exposure:
     collateral_liquidation: Decimal = ZERO
     own_token_collateral: Decimal = ZERO
     uncollateralised: Decimal = ZERO
-    privileges: int = 0
+    privileges: set[str] = field(default_factory=set)
     credit_line: Decimal = ZERO
 
     def add(self, other: Exposure) -> None:
         """Sum without netting."""
+        self.privileges = self.privileges | other.privileges
         for name, amount in vars(other).items():
-            setattr(self, name, getattr(self, name) + amount)
+            if isinstance(amount, Decimal):
+                setattr(self, name, getattr(self, name) + amount)
 
 
 class Affiliates:
@@ -88,11 +90,16 @@ class Affiliates:
                 if self.tokens.is_own(asset, day):
                     exposure.own_token_collateral += mark
         exposure.uncollateralised = max(ZERO, exposure.borrowing - exposure.collateral_haircut)
-        for privilege in self.privileges(account, day):
-            exposure.privileges += 1
-            if privilege["privilege"] == "credit_line":
-                exposure.credit_line += privilege["limit_usd"] or ZERO
+        exposure.privileges = {row["privilege"] for row in self.privileges(account, day)}
+        exposure.credit_line = self.credit_line(account, day)
         return exposure
+
+    def credit_line(self, account: str, day: date) -> Decimal:
+        """The most that the account's credit lines add up to at one moment of the day."""
+        lines = [row for row in self.privileges(account, day) if row["privilege"] == "credit_line"]
+        moments = {max(row["valid_from"], day_start(day)) for row in lines}
+        sums = [total(row["limit_usd"] for row in lines if holds_at(row, moment)) for moment in moments]
+        return max(sums, default=ZERO)
 
     def exposures(self, day: date) -> dict[str, Exposure]:
         """Exposure of every affiliate with an account."""
@@ -124,7 +131,7 @@ class Affiliates:
                     "own_token_collateral_usd": exposure.own_token_collateral,
                     "uncollateralised_usd": exposure.uncollateralised,
                     "share_of_customer_liabilities": quotient(exposure.uncollateralised, owed) if owed else None,
-                    "active_privileges": exposure.privileges,
+                    "active_privileges": ", ".join(sorted(exposure.privileges)) or None,
                     "credit_line_usd": line,
                     "credit_line_used_pct": quotient(exposure.borrowing * HUNDRED, line) if line else None,
                 }
@@ -148,14 +155,14 @@ class Affiliates:
         """Customers with a privilege other than a fee exemption or a credit line within its collateral."""
         found = set()
         for account, row in self.relations.accounts.items():
-            if row["account_class"] == "external" or self.relations.account(account, day) != "customer":
+            if row["account_class"] in ("external", "suspense") or self.relations.account(account, day) != "customer":
                 continue
             collateral = self.of_account(account, day).collateral_haircut
-            for privilege in self.privileges(account, day):
-                limit = privilege["limit_usd"]
-                within = privilege["privilege"] == "credit_line" and limit is not None and limit <= collateral
-                if privilege["privilege"] != "fee_exempt" and not within:
-                    found.add(row["entity_id"])
+            privileges = self.privileges(account, day)
+            is_unlimited = any(p["privilege"] == "credit_line" and p["limit_usd"] is None for p in privileges)
+            is_exception = any(p["privilege"] not in ("fee_exempt", "credit_line") for p in privileges)
+            if is_exception or is_unlimited or self.credit_line(account, day) > collateral:
+                found.add(row["entity_id"])
         return found
 
     def borrowing_beyond_dust(self, entity: str, day: date) -> bool:
@@ -167,13 +174,15 @@ class Affiliates:
             for (account, asset), balance in self.ledger.balances(day).items()
         )
 
-    def released(self, day: date) -> set[str]:
-        """Customers who were affiliates on an earlier day of the calendar."""
-        earlier: set[str] = set()
-        for other in self.books.days:
-            if other < day:
-                earlier |= self.relations.affiliates(other)
-        return {entity for entity in earlier if self.relations.entity(entity, day) == "customer"}
+    def kept_borrowing(self, entity: str, day: date) -> bool:
+        """Whether a customer was an affiliate once and has borrowed ever since its last day as one."""
+        if self.relations.entity(entity, day) != "customer":
+            return False
+        while day >= self.books.first_date and self.borrowing_beyond_dust(entity, day):
+            if self.relations.entity(entity, day) == "affiliate":
+                return True
+            day -= ONE_DAY
+        return False
 
     def recipients_of_debt(self, day: date) -> set[str]:
         """Customers into whose account a transfer of the day moved an affiliate's negative balance."""
@@ -181,7 +190,8 @@ class Affiliates:
         transfers = [
             entry
             for entry in self.ledger.entries
-            if entry["entry_type"] == "transfer" and day_start(day) <= entry["effective_at"] < day_end(day)
+            if entry["entry_type"] in ("transfer", "adjustment")
+            and day_start(day) <= entry["effective_at"] < day_end(day)
         ]
         for given in transfers:
             before = self.ledger.balances_before(given["effective_at"]).get((given["account_id"], given["asset"]), ZERO)
@@ -200,7 +210,7 @@ class Affiliates:
         for other in self.books.days:
             if other <= day:
                 moved |= {e for e in self.recipients_of_debt(other) if self.relations.entity(e, day) == "customer"}
-        kept = {entity for entity in self.released(day) if self.borrowing_beyond_dust(entity, day)}
+        kept = {entity for entity in self.relations.entity_types if self.kept_borrowing(entity, day)}
         return self.sharers(day) | self.privileged_customers(day) | kept | moved
 
     def removed(self, day: date) -> set[str]:

@@ -48,6 +48,19 @@ RATIOS = frozenset(
 )
 """Shown for orientation and rounded somewhere; DOMAIN.md fixes no number of places."""
 RATIO_TOLERANCE = Decimal("1e-9")
+LIQUIDATION = frozenset(
+    {
+        "collateral_haircut_usd",
+        "collateral_liquidation_usd",
+        "uncollateralised_usd",
+        "affiliate_uncollateralised_usd",
+        "liquidation_value_usd",
+        "own_token_haircut_usd",
+        "token_adjusted_revenue_usd",
+    }
+)
+"""Amounts that pooled proceeds were shared out into; where a share is rounded DOMAIN.md doesn't say."""
+LIQUIDATION_TOLERANCE = Decimal("1e-6")
 
 
 def _plain(value: Any) -> Any:
@@ -68,6 +81,8 @@ def _is_empty(row: Row, key: tuple[str, ...]) -> bool:
 def _same(column: str, expected: Any, actual: Any) -> bool:
     if column in RATIOS and isinstance(expected, Decimal) and isinstance(actual, Decimal):
         return abs(expected - actual) <= RATIO_TOLERANCE * max(Decimal(1), abs(expected))
+    if column in LIQUIDATION and isinstance(expected, Decimal) and isinstance(actual, Decimal):
+        return abs(expected - actual) <= LIQUIDATION_TOLERANCE
     return bool(_plain(expected) == _plain(actual))
 
 

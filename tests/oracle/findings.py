@@ -76,31 +76,40 @@ def prices_agree(exchange: Exchange, day: date) -> Iterable[tuple[str, str]]:
 
 
 def engine_drifts(exchange: Exchange, day: date) -> dict[tuple[str, str], Decimal]:
-    """Ledger less engine by account and asset, both ways; what neither holds is left out."""
+    """Ledger less engine by account and asset, both ways; what neither holds is left out.
+
+    An account without a snapshot is asked for one at the moment of the day's last, or at the day's end if none came.
+    """
     snapshots = last_of_day(exchange.books.rows("balance_snapshots"), "account_id", "asset")
     drifts: dict[tuple[str, str], Decimal] = {}
+    moments = [row["as_of"] for (row_day, *_), row in snapshots.items() if row_day == day]
+    cut = min(max(moments), day_end(day)) if moments else day_end(day)
     for (row_day, account, asset), row in snapshots.items():
         if row_day == day and exchange.relations.account_class(account) != "external":
             ledger = exchange.ledger.balances_before(row["as_of"]).get((account, asset), ZERO)
             drifts[account, asset] = ledger - row["balance"]
-    for key, balance in exchange.ledger.balances(day).items():
+    for key, balance in exchange.ledger.balances_before(cut).items():
         drifts.setdefault(key, balance)
     return drifts
 
 
 def ledger_matches_engine(exchange: Exchange, day: date) -> Iterable[tuple[str, str]]:
     """An account drifts by more than the tolerance, or an asset's drifts by more than a share of what is owed."""
-    drifts = engine_drifts(exchange, day)
-    sums: dict[str, Decimal] = defaultdict(Decimal)
-    for (account, asset), drift in drifts.items():
-        sums[asset] += drift
+
+    def beyond_tolerance(drift: Decimal, asset: str) -> bool:
         value = value_usd(abs(drift), exchange.prices.usd(asset, day))
-        unpriced = value is None and abs(drift) >= exchange.policy.dust_unpriced_units
-        if unpriced or (value is not None and value > exchange.policy.engine_drift_usd):
+        if value is None:
+            return bool(abs(drift) >= exchange.policy.dust_unpriced_units)
+        return bool(value > exchange.policy.engine_drift_usd)
+
+    sums: dict[str, Decimal] = defaultdict(Decimal)
+    for (account, asset), drift in engine_drifts(exchange, day).items():
+        sums[asset] += drift
+        if beyond_tolerance(drift, asset):
             yield account, asset
     for asset, drift in sums.items():
         limit = exchange.ledger.liability(asset, day) * exchange.policy.engine_drift_pct_of_liability
-        if abs(drift) * HUNDRED > limit:
+        if abs(drift) * HUNDRED > limit and beyond_tolerance(drift, asset):
             yield asset, asset
 
 

@@ -9,8 +9,9 @@ from datetime import date
 from decimal import Decimal
 
 from tests.oracle.books import Row
-from tests.oracle.decimals import ZERO, exactly, quotient, total, value_usd
+from tests.oracle.decimals import exactly, quotient, total, value_usd
 from tests.oracle.exchange import Exchange
+from tests.oracle.wallets import normalised_address
 
 Table = list[Row]
 
@@ -51,15 +52,19 @@ def solvency_status(exchange: Exchange, day: date) -> str:
 
 
 def own_token_assets_usd(exchange: Exchange, day: date) -> tuple[Decimal, Decimal]:
-    """Own tokens among all that the operator's wallets hold, and all they hold, at mark."""
-    own = whole = ZERO
+    """Own tokens among all that wallets of the operator and its affiliates hold, and all they hold, at mark, each
+    address once: the reading that fct_solvency_daily documents."""
+    places: dict[tuple[tuple[str, str], str], Decimal] = {}
     for held in exchange.reserves.holdings(day):
-        value = value_usd(held.balance or ZERO, exchange.prices.usd(held.asset, day)) or ZERO
-        if exchange.wallets.owner_relation(held.wallet_id, day) != "operator":
+        version = exchange.wallets.last_version(held.wallet_id, day)
+        if held.balance is None or version is None:
             continue
-        whole += value
-        own += value if exchange.tokens.is_own(held.asset, day) else ZERO
-    return own, whole
+        if exchange.relations.entity(version["owner_entity_id"], day) != "customer":
+            place = (normalised_address(version), held.asset)
+            places[place] = max(places.get(place, held.balance), held.balance)
+    values = {place: value_usd(amount, exchange.prices.usd(place[1], day)) for place, amount in places.items()}
+    own = total(value for (_, asset), value in values.items() if exchange.tokens.is_own(asset, day))
+    return own, total(values.values())
 
 
 def solvency_row(exchange: Exchange, day: date) -> Row:
@@ -94,16 +99,15 @@ def own_token_rows(exchange: Exchange, day: date) -> Table:
     for asset in exchange.prices.assets:
         if exchange.tokens.is_own(asset, day):
             sale = exchange.tokens.liquidation(asset, day)
+            price = exchange.prices.usd(asset, day)
             rows.append(
                 {
                     "as_of_date": day,
                     "asset": asset,
-                    "price_usd": exchange.prices.usd(asset, day),
+                    "price_usd": price,
                     "circulating": exchange.tokens.circulating(asset, day),
                     "group_holding": sale.quantity,
-                    "sold_usd": sale.sold_usd,
-                    "impact": sale.impact,
-                    "liquidation_value_usd": sale.value_usd,
+                    "liquidation_value_usd": None if price is None else sale.value_usd,
                 }
             )
     return rows

@@ -27,7 +27,7 @@ class Holding:
     asset: str
     balance: Decimal | None
     eligible: Decimal = ZERO
-    excluded: dict[str, Decimal | None] = field(default_factory=dict)
+    excluded: dict[str, Decimal] = field(default_factory=dict)
 
 
 @dataclass
@@ -70,10 +70,11 @@ class Reserves:
         balance = self.wallets.balance(wallet_id, asset, day)
         holding = Holding(wallet_id, asset, balance)
         reason = self.first_reason(wallet_id, asset, day)
-        if reason is not None:
+        if balance is None:
+            holding.excluded["no_balance"] = self.wallets.last_known_balance(wallet_id, asset, day)
+        elif reason is not None:
             holding.excluded[reason] = balance
         else:
-            assert balance is not None
             holding.eligible = balance
         return holding
 
@@ -149,7 +150,7 @@ class Reserves:
                 group = groups[self.tokens.in_kind_group(holding.asset, day)]
                 group.eligible += self.in_reference_units(holding.eligible, holding.asset, day)
                 for quantity in holding.excluded.values():
-                    group.excluded += self.in_reference_units(quantity or ZERO, holding.asset, day)
+                    group.excluded += self.in_reference_units(quantity, holding.asset, day)
             self._coverage[day] = dict(groups)
         return self._coverage[day]
 
@@ -185,14 +186,14 @@ class Reserves:
         return rows
 
     def exclusion_rows(self, day: date) -> list[Row]:
-        """fct_reserve_exclusion_daily; a missing balance has no quantity."""
+        """fct_reserve_exclusion_daily; a missing balance is excluded with what was last there."""
         return [
             {
                 "as_of_date": day,
                 "wallet_id": holding.wallet_id,
                 "asset": holding.asset,
                 "quantity": quantity,
-                "value_usd": None if quantity is None else value_usd(quantity, self.prices.usd(holding.asset, day)),
+                "value_usd": value_usd(quantity, self.prices.usd(holding.asset, day)),
                 "reason": reason,
             }
             for holding in self.holdings(day)

@@ -94,9 +94,9 @@ def test_a_rule_must_hold_all_day() -> None:
     assert exchange_.reserves.exclusion_rows(SECOND) == []
 
 
-def test_a_silent_wallet_is_kept_with_its_reason() -> None:
+def test_a_silent_wallet_is_kept_with_what_it_last_held() -> None:
     rows = world([wallet("w")], [holds("w", "1")]).reserves.exclusion_rows(SECOND)
-    assert [(row["reason"], row["quantity"]) for row in rows] == [("no_balance", None)]
+    assert [(row["reason"], row["quantity"]) for row in rows] == [("no_balance", 1)]
 
 
 def test_own_tokens_count_up_to_what_is_owed_in_them() -> None:

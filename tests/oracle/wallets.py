@@ -64,6 +64,12 @@ class Wallets:
         row = self.daily_rows.get((day, wallet_id, asset))
         return row["balance"] if row else None
 
+    def last_known_balance(self, wallet_id: str, asset: str, day: date) -> Decimal:
+        """The balance of the last day on or before the day that has one; raise ValueError if there is none."""
+        days = [key[0] for key in self.daily_rows if key[1:] == (wallet_id, asset) and key[0] <= day]
+        balance: Decimal = self.daily_rows[max(days), wallet_id, asset]["balance"]
+        return balance
+
     def assets_until(self, wallet_id: str, day: date) -> list[str]:
         """Assets of which the wallet had a balance row on the day or before it."""
         return sorted({key[2] for key in self.daily_rows if key[1] == wallet_id and key[0] <= day})
