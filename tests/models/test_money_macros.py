@@ -1,0 +1,184 @@
+"""The money macros against Python's Decimal: products, ratios, proceeds and amounts as text, to the last digit.
+
+What belongs here: arithmetic of single expressions. What doesn't: what the models do with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal, localcontext
+from functools import wraps
+from pathlib import Path
+
+import duckdb
+import jinja2
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+MACROS = (Path(__file__).parents[2] / "dbt_project" / "macros" / "money.sql").read_text(encoding="utf-8")
+Pair = tuple[Decimal, Decimal]
+LIMIT = Decimal(10) ** 20
+
+
+def expression(call: str) -> str:
+    """The SQL that a macro call renders to."""
+    return jinja2.Environment(autoescape=False).from_string(MACROS + "{{ " + call + " }}").render()  # noqa: S701
+
+
+def evaluate(calls: list[str], rows: list[Pair]) -> list[tuple[Decimal | None, ...]]:
+    """Macro calls on columns l and r of type DECIMAL(38,18), row by row."""
+    values = ", ".join(
+        f"({number}, '{l:f}'::decimal(38,18), '{r:f}'::decimal(38,18))" for number, (l, r) in enumerate(rows)
+    )
+    columns = ", ".join(expression(call) for call in calls)
+    return duckdb.execute(f"select {columns} from (values {values}) as t (number, l, r) order by number").fetchall()
+
+
+def places(value: Decimal, scale: int, rounding: str = ROUND_HALF_UP) -> Decimal:
+    """The value at that many places."""
+    return value.quantize(Decimal(1).scaleb(-scale), rounding=rounding)
+
+
+def amounts() -> st.SearchStrategy[Decimal]:
+    """Signed amounts of the whole of DECIMAL(38,18), round ones as likely as long ones."""
+
+    def build(units: int, zeros: int, is_negative: bool) -> Decimal:
+        kept = units % 10 ** (38 - zeros) * 10**zeros
+        return Decimal(f"{'-' if is_negative else ''}{kept}E-18")
+
+    units = st.one_of(*(st.integers(min_value=0, max_value=10**digits - 1) for digits in (8, 18, 28, 38)))
+    return st.builds(build, units, st.integers(min_value=0, max_value=37), st.booleans())
+
+
+def exactly(test: Callable[..., None]) -> Callable[..., None]:
+    """Run a test with enough digits for any product of two DECIMAL(38,18)."""
+
+    @wraps(test)
+    def run(*arguments: object, **named: object) -> None:
+        with localcontext() as context:
+            context.prec = 120
+            test(*arguments, **named)
+
+    return run
+
+
+def pairs() -> st.SearchStrategy[list[Pair]]:
+    """Batches of operands; one query a batch keeps the test fast."""
+    return st.lists(st.tuples(amounts(), amounts()), min_size=1, max_size=30)
+
+
+TIES: list[Pair] = [
+    (Decimal("0.5"), Decimal("0.00000001")),
+    (Decimal("-0.5"), Decimal("0.00000001")),
+    (Decimal("2.5"), Decimal("-0.00000003")),
+    (Decimal("0.499999999999999999"), Decimal("0.00000001")),
+    (Decimal("0.000000005"), Decimal("1")),
+    (Decimal("0.000000004999999999"), Decimal("1")),
+    (Decimal("1"), Decimal("8")),
+    (Decimal("-1"), Decimal("8")),
+    (Decimal("0"), Decimal("-7")),
+]
+
+
+@settings(max_examples=20, deadline=None)
+@given(pairs())
+@example(TIES)
+@example([(Decimal("9999999999999999999.999999999999999999"), Decimal("1.000000000000000001"))])
+@example([(Decimal("-1000000000000000"), Decimal("99999.999999999999999999"))])
+@exactly
+def test_a_product_is_rounded_half_away_from_zero(rows: list[Pair]) -> None:
+    fit = [(l, r) for l, r in rows if abs(l) < 10**19 and abs(r) < 10**19 and abs(l * r) < LIMIT - 1]
+    if not fit:
+        return
+    calls = [
+        "exact_product('l', 'r', 8)",
+        "value_usd('l', 'r')",
+        "exact_product('l', 'r', 2)",
+        "exact_product('l', 'r')",
+    ]
+    expected = [(places(l * r, 8), places(l * r, 8), places(l * r, 2), places(l * r, 18, ROUND_DOWN)) for l, r in fit]
+    assert evaluate(calls, fit) == expected
+
+
+def expected_ratio(dividend: Decimal, divisor: Decimal, scale: int) -> Decimal | None:
+    """The documented ratio: operands cut to the places that leave room, rounded half away from zero, null if undefined."""
+    larger = max(abs(dividend), abs(divisor))
+    kept = 18 if larger < Decimal("1.7e11") else 12 if larger < Decimal("1.7e17") else 9
+    dividend, divisor = places(dividend, kept, ROUND_DOWN), places(divisor, kept, ROUND_DOWN)
+    if divisor == 0 or abs(dividend) >= abs(divisor) * LIMIT:
+        return None
+    return places(dividend / divisor, scale, ROUND_DOWN if scale == 18 else ROUND_HALF_UP)
+
+
+@settings(max_examples=20, deadline=None)
+@given(pairs())
+@example(TIES)
+@example([(Decimal("1"), Decimal("3")), (Decimal("-2"), Decimal("3")), (Decimal("1"), Decimal("0"))])
+@example([(Decimal("99999999999999999999"), Decimal("0.000000001")), (Decimal("170000000000"), Decimal("7"))])
+@example([(Decimal("0.000000000000000001"), Decimal("-99999999999999999999.999999999999999999"))])
+@exactly
+def test_a_ratio_is_rounded_half_away_from_zero(rows: list[Pair]) -> None:
+    rows = [(l, r) for l, r in rows if r == 0 or not Decimal("1e19") <= abs(l / r) <= LIMIT * 10]
+    if not rows:
+        return
+    scales = (2, 12, 17, 18)
+    calls = [f"exact_ratio('l', 'r', {scale})" for scale in scales]
+    assert evaluate(calls, rows) == [tuple(expected_ratio(l, r, scale) for scale in scales) for l, r in rows]
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.decimals(min_value=0, max_value=10**15, places=8), st.decimals(min_value=0, max_value=1, places=12)
+        ),
+        min_size=1,
+        max_size=30,
+    )
+)
+@example(
+    [(Decimal("1000000000000000"), Decimal(1)), (Decimal("0.00000001"), Decimal("0.75")), (Decimal(0), Decimal(1))]
+)
+@exactly
+def test_proceeds_are_what_the_square_root_law_leaves(rows: list[Pair]) -> None:
+    expected = [(places(sold * (3 - 2 * impact) / 3, 8),) for sold, impact in rows]
+    assert evaluate(["proceeds_after_impact('l', 'r')"], rows) == expected
+
+
+@pytest.mark.parametrize("call", ["exact_product('x', '1')", "value_usd('1', 'x')", "exact_ratio('x', '1')"])
+def test_nothing_known_gives_nothing(call: str) -> None:
+    sql = f"select {expression(call)} from (select null::decimal(38,18) as x)"
+    assert duckdb.execute(sql).fetchall() == [(None,)]
+
+
+def test_proceeds_of_an_unpriced_pool_are_unknown() -> None:
+    proceeds = expression("proceeds_after_impact('x', '0.5')")
+    sql = f"select {proceeds} from (select null::decimal(38,8) as x)"
+    assert duckdb.execute(sql).fetchall() == [(None,)]
+
+
+@pytest.mark.parametrize(
+    ("call", "type_"),
+    [
+        ("exact_product('x', 'x')", "DECIMAL(38,18)"),
+        ("value_usd('x', 'x')", "DECIMAL(38,8)"),
+        ("exact_ratio('x', 'x', 12)", "DECIMAL(38,12)"),
+        ("proceeds_after_impact('x', '0.5')", "DECIMAL(38,8)"),
+    ],
+)
+def test_results_keep_their_scale(call: str, type_: str) -> None:
+    sql = f"select typeof({expression(call)}) from (select 1.5::decimal(38,18) as x)"
+    assert duckdb.execute(sql).fetchall() == [(type_,)]
+
+
+@settings(max_examples=20, deadline=None)
+@given(pairs())
+@example(TIES)
+@exactly
+def test_amounts_are_written_without_trailing_zeros_or_exponent(rows: list[Pair]) -> None:
+    texts = [text for (text,) in evaluate(["amount_text('l')"], rows)]
+    assert [Decimal(str(text)) for text in texts] == [l for l, _ in rows]
+    for text in map(str, texts):
+        assert "E" not in text.upper()
+        assert text == "0" or not (text.endswith((".", "0")) and "." in text)
