@@ -29,7 +29,8 @@ def expression(call: str) -> str:
 def evaluate(calls: list[str], rows: list[Pair]) -> list[tuple[Decimal | None, ...]]:
     """Macro calls on columns l and r of type DECIMAL(38,18), row by row."""
     values = ", ".join(
-        f"({number}, '{l:f}'::decimal(38,18), '{r:f}'::decimal(38,18))" for number, (l, r) in enumerate(rows)
+        f"({number}, '{left:f}'::decimal(38,18), '{right:f}'::decimal(38,18))"
+        for number, (left, right) in enumerate(rows)
     )
     columns = ", ".join(expression(call) for call in calls)
     return duckdb.execute(f"select {columns} from (values {values}) as t (number, l, r) order by number").fetchall()
@@ -88,7 +89,11 @@ TIES: list[Pair] = [
 @example([(Decimal("-1000000000000000"), Decimal("99999.999999999999999999"))])
 @exactly
 def test_a_product_is_rounded_half_away_from_zero(rows: list[Pair]) -> None:
-    fit = [(l, r) for l, r in rows if abs(l) < 10**19 and abs(r) < 10**19 and abs(l * r) < LIMIT - 1]
+    fit = [
+        (left, right)
+        for left, right in rows
+        if abs(left) < 10**19 and abs(right) < 10**19 and abs(left * right) < LIMIT - 1
+    ]
     if not fit:
         return
     calls = [
@@ -97,12 +102,20 @@ def test_a_product_is_rounded_half_away_from_zero(rows: list[Pair]) -> None:
         "exact_product('l', 'r', 2)",
         "exact_product('l', 'r')",
     ]
-    expected = [(places(l * r, 8), places(l * r, 8), places(l * r, 2), places(l * r, 18, ROUND_DOWN)) for l, r in fit]
+    expected = [
+        (
+            places(left * right, 8),
+            places(left * right, 8),
+            places(left * right, 2),
+            places(left * right, 18, ROUND_DOWN),
+        )
+        for left, right in fit
+    ]
     assert evaluate(calls, fit) == expected
 
 
 def expected_ratio(dividend: Decimal, divisor: Decimal, scale: int) -> Decimal | None:
-    """The documented ratio: operands cut to the places that leave room, rounded half away from zero, null if undefined."""
+    """The ratio as documented: operands cut to the places that leave room, null if undefined."""
     larger = max(abs(dividend), abs(divisor))
     kept = 18 if larger < Decimal("1.7e11") else 12 if larger < Decimal("1.7e17") else 9
     dividend, divisor = places(dividend, kept, ROUND_DOWN), places(divisor, kept, ROUND_DOWN)
@@ -119,12 +132,16 @@ def expected_ratio(dividend: Decimal, divisor: Decimal, scale: int) -> Decimal |
 @example([(Decimal("0.000000000000000001"), Decimal("-99999999999999999999.999999999999999999"))])
 @exactly
 def test_a_ratio_is_rounded_half_away_from_zero(rows: list[Pair]) -> None:
-    rows = [(l, r) for l, r in rows if r == 0 or not Decimal("1e19") <= abs(l / r) <= LIMIT * 10]
+    rows = [
+        (left, right) for left, right in rows if right == 0 or not Decimal("1e19") <= abs(left / right) <= LIMIT * 10
+    ]
     if not rows:
         return
     scales = (2, 12, 17, 18)
     calls = [f"exact_ratio('l', 'r', {scale})" for scale in scales]
-    assert evaluate(calls, rows) == [tuple(expected_ratio(l, r, scale) for scale in scales) for l, r in rows]
+    assert evaluate(calls, rows) == [
+        tuple(expected_ratio(left, right, scale) for scale in scales) for left, right in rows
+    ]
 
 
 @settings(max_examples=20, deadline=None)
@@ -178,7 +195,7 @@ def test_results_keep_their_scale(call: str, type_: str) -> None:
 @exactly
 def test_amounts_are_written_without_trailing_zeros_or_exponent(rows: list[Pair]) -> None:
     texts = [text for (text,) in evaluate(["amount_text('l')"], rows)]
-    assert [Decimal(str(text)) for text in texts] == [l for l, _ in rows]
+    assert [Decimal(str(text)) for text in texts] == [left for left, _ in rows]
     for text in map(str, texts):
         assert "E" not in text.upper()
         assert text == "0" or not (text.endswith((".", "0")) and "." in text)
