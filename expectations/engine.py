@@ -1,0 +1,159 @@
+"""Running suites over the build file with Great Expectations' SQL engine, and writing Data Docs.
+
+What belongs here: the connection settings under which GX is exact and reliable on DuckDB, and the translation of its
+results. What doesn't: any rule.
+
+GX fetches results after it has given the connection back; with autocommit, without a rollback on return and read-only
+the lazy result survives that. The engine must be disposed of, or the file stays locked for the next step.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+os.environ["GX_ANALYTICS_ENABLED"] = "false"
+
+import great_expectations as gx
+
+from expectations.data_docs import make_self_contained
+from expectations.rules import RuleOutcome, TableSuite
+
+_SQLALCHEMY_OPTIONS: dict[str, Any] = {
+    "isolation_level": "AUTOCOMMIT",
+    "skip_autocommit_rollback": True,
+    "pool_reset_on_return": None,
+    "connect_args": {"read_only": True},
+}
+
+
+@contextmanager
+def _datasource(build_file: Path) -> Iterator[tuple[Any, Any]]:
+    context = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = {"globally": False, "metric_calculations": False}  # type: ignore[assignment]
+    source = context.data_sources.add_sql(
+        name="build_file",
+        connection_string=f"duckdb:///{build_file}",
+        create_temp_table=False,
+        kwargs=_SQLALCHEMY_OPTIONS,
+    )
+    try:
+        yield context, source
+    finally:
+        source.get_engine().dispose()
+        engine = source.get_execution_engine()
+        engine.close()
+        engine.engine.dispose()
+
+
+def run_suites(
+    build_file: Path, suites: Sequence[TableSuite], *, stage: str, data_docs: Path | None = None
+) -> list[RuleOutcome]:
+    """Evaluate every rule and return the outcomes in the suites' order.
+
+    No other connection of this process may hold the file open. Amounts in results are text: nothing passes through a
+    binary float. With ``data_docs`` the results are also written there as static pages.
+    """
+    outcomes: list[RuleOutcome] = []
+    with _quiet_logging(), _datasource(build_file) as (context, source):
+        for suite in suites:
+            outcomes.extend(_run_suite(context, source, suite, stage))
+        if data_docs is not None:
+            _write_data_docs(context, data_docs / stage)
+    return outcomes
+
+
+@contextmanager
+def _quiet_logging() -> Iterator[None]:
+    """Failing rules are results here, not news for the log."""
+    logger = logging.getLogger("great_expectations")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
+def _run_suite(context: Any, source: Any, suite: TableSuite, stage: str) -> Iterable[RuleOutcome]:
+    batch = source.add_table_asset(
+        name=f"{suite.schema}.{suite.table}", table_name=suite.table, schema_name=suite.schema
+    ).add_batch_definition_whole_table("whole table")
+    expectations = gx.ExpectationSuite(name=suite.name)
+    for number, rule in enumerate(suite.rules):
+        rule.expectation.meta = {**(rule.expectation.meta or {}), "rule": number}
+        expectations.add_expectation(rule.expectation)
+    suite_in_context = context.suites.add(expectations)
+    validation = context.validation_definitions.add(
+        gx.ValidationDefinition(name=suite.name, data=batch, suite=suite_in_context)
+    )
+    result = validation.run(result_format={"result_format": "SUMMARY", "partial_unexpected_count": 0})
+    by_rule = {item.expectation_config.meta["rule"]: item for item in result.results}
+    return [_outcome(stage, rule, by_rule[number]) for number, rule in enumerate(suite.rules)]
+
+
+def _raised(result: Any) -> str | None:
+    """The message of an expectation that raised, in whichever of its two forms GX reports it."""
+    info = result.exception_info or {}
+    entries = [info] if "raised_exception" in info else [value for value in info.values() if isinstance(value, dict)]
+    for entry in entries:
+        if entry.get("raised_exception"):
+            return " ".join(str(entry.get("exception_message")).split())[:500]
+    return None
+
+
+def _outcome(stage: str, rule: Any, result: Any) -> RuleOutcome:
+    raised = _raised(result)
+    figures = result.result if isinstance(result.result, dict) else {}
+    is_error = raised is not None or not isinstance(result.success, bool)
+    return RuleOutcome(
+        stage=stage,
+        check_name=rule.name,
+        subject=rule.subject,
+        kind=rule.kind,
+        severity=str(getattr(rule.expectation.severity, "value", rule.expectation.severity)),
+        success=bool(result.success) and not is_error,
+        is_error=is_error,
+        rows_checked=figures.get("element_count"),
+        unexpected=_unexpected(figures),
+        observed=raised if raised is not None else _observed(figures),
+    )
+
+
+def _unexpected(figures: dict[str, Any]) -> int | None:
+    if figures.get("unexpected_count") is not None:
+        return int(figures["unexpected_count"])
+    rows = figures.get("details", {}).get("unexpected_rows")
+    if rows is None:
+        return None
+    # A catalogue rule's rows are days, each with the number of subjects that fail on it.
+    return sum(int(row.get("subjects", 1)) for row in rows)
+
+
+def _observed(figures: dict[str, Any]) -> str | None:
+    rows = figures.get("details", {}).get("unexpected_rows")
+    if not rows:
+        mismatched = figures.get("details", {}).get("mismatched")
+        return str(mismatched) if mismatched else None
+    shown = "; ".join(", ".join(f"{name} {value}" for name, value in row.items()) for row in rows[:5])
+    return shown + (f"; and {len(rows) - 5} more" if len(rows) > 5 else "")
+
+
+def _write_data_docs(context: Any, folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    context.add_data_docs_site(
+        site_name="ringfence",
+        site_config={
+            "class_name": "SiteBuilder",
+            "site_index_builder": {"class_name": "DefaultSiteIndexBuilder"},
+            "store_backend": {"class_name": "TupleFilesystemStoreBackend", "base_directory": str(folder)},
+        },
+    )
+    context.build_data_docs(site_names=["ringfence"])
+    make_self_contained(folder)

@@ -1,0 +1,72 @@
+"""What the assets share: partitions, owners, the resource that holds the warehouse, and reading a run's days."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import dagster as dg
+
+from orchestration.settings import Settings
+from orchestration.warehouse.lock import warehouse_lock
+
+DATA_ENGINEERING = "team:data-engineering"
+FINANCIAL_CONTROL = "team:financial-control"
+WRITER_POOL = "ringfence_warehouse_writer"
+
+RUN_CONTEXT = dg.AssetKey(["policy", "run_context"])
+FIRST_PARTITION = date(2020, 1, 1)
+"""First day that the UI offers; a run from the command line may ask for earlier ones."""
+
+
+class Workspace(dg.ConfigurableResource):  # type: ignore[misc]
+    """Folders and knobs of a run. Holds the warehouse's lock as long as the run lasts."""
+
+    landing: str
+    warehouse: str
+    policy_file: str | None = None
+    snapshots_kept: int = 3
+
+    @property
+    def settings(self) -> Settings:
+        """The same as plain settings."""
+        return Settings(
+            landing=Path(self.landing),
+            warehouse=Path(self.warehouse),
+            policy_file=Path(self.policy_file) if self.policy_file else None,
+            snapshots_kept=self.snapshots_kept,
+        )
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Workspace":
+        """The resource for these settings."""
+        return cls(
+            landing=str(settings.landing),
+            warehouse=str(settings.warehouse),
+            policy_file=str(settings.policy_file) if settings.policy_file else None,
+            snapshots_kept=settings.snapshots_kept,
+        )
+
+    @contextmanager
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator["Workspace"]:
+        """Hold the lock from the first step to the last."""
+        with warehouse_lock(self.settings.paths.lock_file):
+            yield self
+
+
+def daily_partitions(first_date: date | None = None, last_date: date | None = None) -> dg.DailyPartitionsDefinition:
+    """Days in UTC, up to yesterday, widened so that the days asked for are among them.
+
+    Dagster ends a partition set at the wall clock; results must not depend on it, and landing zones of the future are
+    as good as those of the past.
+    """
+    start = min(first_date or FIRST_PARTITION, FIRST_PARTITION)
+    today = datetime.now(UTC).date()
+    offset = max(0, ((last_date or today - timedelta(days=1)) - today).days + 1)
+    return dg.DailyPartitionsDefinition(start_date=start.isoformat(), end_offset=offset, timezone="UTC")
+
+
+def run_days(context: dg.AssetExecutionContext) -> tuple[date, date]:
+    """First and last day that the run was asked for."""
+    keys = context.partition_key_range
+    return date.fromisoformat(keys.start), date.fromisoformat(keys.end)

@@ -1,0 +1,1 @@
+"""The steps of one run, as plain functions over the build file. Dagster calls them (``orchestration.defs``)."""

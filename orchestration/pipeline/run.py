@@ -1,0 +1,167 @@
+"""Opening and closing a run: its identity, dates and knowledge time, and what becomes of runs that were killed.
+
+What belongs here: tables ``audit.run``, ``audit.policy`` and ``policy.run_context``. What doesn't: the steps between.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from enum import IntEnum
+
+import duckdb
+
+from orchestration.errors import RingfenceError
+from orchestration.policy import Policy, write_policy
+from orchestration.warehouse.build_file import transaction
+
+
+class ExitStatus(IntEnum):
+    """Exit statuses of DOMAIN.md section 8."""
+
+    PASSED = 0
+    ERROR = 1
+    USAGE = 2
+    FAILED_CHECKS = 3
+    FAILED_INTEGRITY = 4
+
+
+STATUS_NAMES = {
+    ExitStatus.PASSED: "passed",
+    ExitStatus.ERROR: "error",
+    ExitStatus.FAILED_CHECKS: "failed_checks",
+    ExitStatus.FAILED_INTEGRITY: "failed_integrity",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class RunContext:
+    """What a run is about. Rows known at or after ``knowledge_at`` don't exist for it."""
+
+    run_id: str
+    first_date: date
+    last_date: date
+    knowledge_at: datetime
+    previous_knowledge_at: datetime | None
+    landing_first_date: date
+
+    @property
+    def calendar_last_date(self) -> date:
+        """Last day that marts cover."""
+        return (self.knowledge_at - timedelta(days=1)).date()
+
+
+def _end_of(day: date) -> datetime:
+    return datetime.combine(day + timedelta(days=1), time.min)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
+def _close_killed_runs(connection: duckdb.DuckDBPyConnection) -> None:
+    """A run still marked as running lost its process: this process holds the lock now."""
+    connection.execute(
+        "update audit.load set outcome = 'discarded' where outcome = 'pending'"
+        " and run_id in (select run_id from audit.run where status = 'running')"
+    )
+    connection.execute(
+        "update audit.run set status = 'killed', message = 'ended without a result', is_accepted = is_accepted"
+        " or run_id in (select run_id from audit.load where outcome in ('accepted', 'gone'))"
+        " where status = 'running'"
+    )
+
+
+def open_run(
+    connection: duckdb.DuckDBPyConnection,
+    policy: Policy,
+    *,
+    run_id: str,
+    first_date: date,
+    last_date: date,
+    landing_first_date: date | None,
+) -> RunContext:
+    """Record a new run, write its policy and context for the models, and return the context.
+
+    Its knowledge time is the end of the latest date ever accepted or asked for, so that re-running an old day doesn't
+    forget what came later. ``landing_first_date`` is the smallest partition date found, None if there is none.
+    """
+    with transaction(connection):
+        _close_killed_runs(connection)
+        previous = connection.execute("select max(knowledge_at) from audit.run where is_accepted").fetchall()[0][0]
+        knowledge_at = max(_end_of(last_date), previous) if previous is not None else _end_of(last_date)
+        context = RunContext(run_id, first_date, last_date, knowledge_at, previous, landing_first_date or first_date)
+        write_policy(connection, policy)
+        _write_context(connection, context)
+        connection.execute(
+            "insert into audit.run (run_id, started_at, status, first_date, last_date, knowledge_at,"
+            " previous_knowledge_at, landing_first_date, policy_hash, is_accepted)"
+            " values (?, ?, 'running', ?, ?, ?, ?, ?, ?, false)",
+            [run_id, _now(), first_date, last_date, knowledge_at, previous, landing_first_date, policy.content_hash],
+        )
+        _record_policy(connection, run_id, policy)
+    return context
+
+
+def _write_context(connection: duckdb.DuckDBPyConnection, context: RunContext) -> None:
+    connection.execute(
+        "create or replace table policy.run_context (run_id varchar, first_date date, last_date date,"
+        " knowledge_at timestamp, landing_first_date date, calendar_last_date date, previous_knowledge_at timestamp)"
+    )
+    connection.execute(
+        "insert into policy.run_context values (?, ?, ?, ?, ?, ?, ?)",
+        [
+            context.run_id,
+            context.first_date,
+            context.last_date,
+            context.knowledge_at,
+            context.landing_first_date,
+            context.calendar_last_date,
+            context.previous_knowledge_at,
+        ],
+    )
+
+
+def _record_policy(connection: duckdb.DuckDBPyConnection, run_id: str, policy: Policy) -> None:
+    connection.execute(
+        """
+        insert into audit.policy
+        select $run_id, $policy_hash, settings.name, settings.item, settings.value
+        from (
+            select name, null as item, cast(value as varchar) as value from policy.setting
+            union all
+            select name, item, cast(value as varchar) from policy.list_item
+            union all
+            select 'checks.' || check_name, 'severity', severity from policy.check_setting
+            union all
+            select 'checks.' || check_name, 'enabled', cast(is_enabled as varchar) from policy.check_setting
+        ) as settings
+        order by all
+        """,
+        {"run_id": run_id, "policy_hash": policy.content_hash},
+    )
+
+
+def read_context(connection: duckdb.DuckDBPyConnection) -> RunContext:
+    """Return the context of the run that the build file was last opened for."""
+    rows = connection.execute(
+        "select run_id, first_date, last_date, knowledge_at, previous_knowledge_at, landing_first_date"
+        " from policy.run_context"
+    ).fetchall()
+    if len(rows) != 1:
+        raise RingfenceError("the build file holds no run context; start the whole job, not a single asset of it")
+    return RunContext(*rows[0])
+
+
+def mark_accepted(connection: duckdb.DuckDBPyConnection, run_id: str) -> None:
+    """Record that the run's rows passed the entry gate and are in raw."""
+    connection.execute("update audit.run set is_accepted = true where run_id = ?", [run_id])
+
+
+def close_run(connection: duckdb.DuckDBPyConnection, run_id: str, status: ExitStatus, message: str) -> None:
+    """Record how the run ended, unless that is recorded already."""
+    connection.execute(
+        "update audit.run set finished_at = ?, status = ?, exit_status = ?, message = ?"
+        " where run_id = ? and status = 'running'",
+        [_now(), STATUS_NAMES[status], int(status), message, run_id],
+    )

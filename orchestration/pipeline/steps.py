@@ -1,0 +1,130 @@
+"""The steps of a run in order, each a plain function of the settings; state passes through the build file.
+
+prepare_run, load_incoming for every table, build_integrity_findings, entry gate, build_warehouse, exit gate, publish.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+
+from orchestration import landing, progress
+from orchestration.contract import TABLES, Table
+from orchestration.landing import TableLoad
+from orchestration.pipeline.gates import GateResult, context_of, entry_gate, exit_gate
+from orchestration.pipeline.run import ExitStatus, RunContext, close_run, open_run, read_context
+from orchestration.pipeline.verdict import Verdict, final_verdict
+from orchestration.policy import load_policy
+from orchestration.publish.snapshot import Publication, Source, publish, remove_leftovers
+from orchestration.settings import Settings, WarehousePaths
+from orchestration.warehouse.build_file import build_connection
+from orchestration.warehouse.dbt import NodeResult, run_dbt
+
+INTEGRITY_MODELS = "fqn:ringfence.findings.integrity"
+_NO_TESTS = ("resource_type:test", "resource_type:unit_test")
+
+
+def prepare_run(settings: Settings, run_id: str, first_date: date, last_date: date) -> RunContext:
+    """Open a run over those days: clear what a killed one left, write its policy and context.
+
+    Raises ConfigurationError if the landing folder or the policy is wrong.
+    """
+    policy = load_policy(settings.policy_file)
+    discovery = landing.discover(settings.landing, last_date)
+    remove_leftovers(settings.paths)
+    with build_connection(settings.paths.build_file) as connection:
+        landing.create_schemas(connection)
+        return open_run(
+            connection,
+            policy,
+            run_id=run_id,
+            first_date=first_date,
+            last_date=last_date,
+            landing_first_date=discovery.first_date,
+        )
+
+
+def load_incoming(settings: Settings, table: Table) -> TableLoad:
+    """Read one table's new and changed partitions, up to the run's last day."""
+    with build_connection(settings.paths.build_file) as connection:
+        run = read_context(connection)
+        return landing.load_table(connection, settings.landing, table, run.last_date, run.run_id)
+
+
+def build_integrity_findings(settings: Settings) -> list[NodeResult]:
+    """Build the integrity models over this run's delivery."""
+    return run_dbt(
+        settings.paths.build_file,
+        "build",
+        artefacts=settings.paths.dbt_artefacts,
+        select=(f"+{INTEGRITY_MODELS}",),
+        exclude=_NO_TESTS,
+        on_node=lambda name: progress.report("checking the delivery", name),
+    )
+
+
+def build_warehouse(settings: Settings) -> list[NodeResult]:
+    """Rebuild everything from staging to findings from the accepted rows, with dbt's tests."""
+    return run_dbt(
+        settings.paths.build_file,
+        "build",
+        artefacts=settings.paths.dbt_artefacts,
+        exclude=(INTEGRITY_MODELS, "resource_type:unit_test"),
+        on_node=lambda name: progress.report("building", name),
+    )
+
+
+def judge_delivery(settings: Settings) -> GateResult:
+    """The entry gate. If it refuses the delivery, what was found is published at once, beside the last good marts."""
+    progress.report("entry gate", "expectations on what was delivered")
+    result = entry_gate(settings.paths)
+    if result.verdict.status is ExitStatus.FAILED_INTEGRITY:
+        publish_audit_only(settings)
+    return result
+
+
+def judge_warehouse(settings: Settings) -> GateResult:
+    """The exit gate."""
+    progress.report("exit gate", "expectations on what leaves")
+    return exit_gate(settings.paths)
+
+
+def _snapshot_name(paths: WarehousePaths) -> str:
+    run = context_of(paths)
+    return f"{run.calendar_last_date}_{run.run_id}"
+
+
+def publish_run(settings: Settings) -> Publication:
+    """Publish marts and audit as they were just built and judged."""
+    paths = settings.paths
+    progress.report("publishing", paths.published_file.name)
+    sources = [Source("marts", paths.build_file), Source("audit", paths.build_file)]
+    return publish(paths, sources, name=_snapshot_name(paths), kept=settings.snapshots_kept)
+
+
+def publish_audit_only(settings: Settings) -> Publication:
+    """Publish the audit as it is now with the marts as they were last published, if they ever were."""
+    paths = settings.paths
+    progress.report("publishing", "audit only")
+    sources = [Source("audit", paths.build_file)]
+    if paths.published_file.exists():
+        sources.insert(0, Source("marts", paths.published_file.resolve()))
+    return publish(paths, sources, name=_snapshot_name(paths), kept=settings.snapshots_kept)
+
+
+def record_failure(settings: Settings, run_id: str, message: str) -> None:
+    """Record that a run ended by an error, unless it had come to its end already."""
+    with build_connection(settings.paths.build_file) as connection:
+        close_run(connection, run_id, ExitStatus.ERROR, message)
+
+
+def accepted_row_counts(settings: Settings) -> dict[str, int]:
+    """Rows accepted so far, by table of the contract."""
+    with build_connection(settings.paths.build_file) as connection:
+        counts = " union all ".join(f"select '{table.name}', count(*) from raw.{table.name}" for table in TABLES)
+        return dict(connection.execute(counts).fetchall())
+
+
+def verdict_of_run(settings: Settings) -> Verdict:
+    """What the standing findings say of the run under way."""
+    with build_connection(settings.paths.build_file) as connection:
+        return final_verdict(connection, read_context(connection))

@@ -1,0 +1,35 @@
+"""Saying how far a run has come, to whoever listens: the command line shows a bar, a daemon's run writes a log."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+Listener = Callable[[str, str], None]
+"""Called with the stage and what is being done in it."""
+
+_logger = logging.getLogger("ringfence")
+
+
+def _log(stage: str, detail: str) -> None:
+    _logger.info("%s: %s", stage, detail)
+
+
+_listener: Listener = _log
+
+
+def report(stage: str, detail: str) -> None:
+    """Tell the listener what is being done."""
+    _listener(stage, detail)
+
+
+@contextmanager
+def listening(listener: Listener) -> Iterator[None]:
+    """Let ``listener`` hear of progress for the length of the block."""
+    global _listener
+    before, _listener = _listener, listener
+    try:
+        yield
+    finally:
+        _listener = before

@@ -1,0 +1,159 @@
+"""Running the job through Dagster in this process, for the command line.
+
+What belongs here: the Dagster instance, starting the job, and turning its result into an exit status. What doesn't: what
+the steps do (``pipeline``), and showing it (``cli``).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from orchestration.errors import RingfenceError
+from orchestration.landing import discover
+from orchestration.pipeline.run import ExitStatus
+from orchestration.pipeline.steps import record_failure
+from orchestration.policy import load_policy
+from orchestration.settings import Settings
+from orchestration.warehouse.build_file import build_connection
+from orchestration.warehouse.lock import warehouse_lock
+
+if TYPE_CHECKING:
+    from dagster import DagsterInstance
+
+_RANGE_START, _RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
+
+_INSTANCE_CONFIGURATION = """\
+# Written by ringfence; changes are kept.
+telemetry:
+  enabled: false
+# One run at a time works on the warehouse.
+concurrency:
+  pools:
+    granularity: run
+    default_limit: 1
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """How a run ended. ``error`` is the cause if it ended by an error of the program's own, with its traceback."""
+
+    run_id: str
+    status: ExitStatus
+    message: str
+    traceback: str | None = None
+
+
+def open_instance(settings: Settings) -> DagsterInstance:
+    """The Dagster instance whose UI shows the warehouse's runs; created at first use."""
+    from dagster import DagsterInstance
+
+    folder = settings.instance_folder
+    folder.mkdir(parents=True, exist_ok=True)
+    configuration = folder / "dagster.yaml"
+    if not configuration.exists():
+        configuration.write_text(_INSTANCE_CONFIGURATION, encoding="utf-8")
+    return DagsterInstance.from_config(str(folder))
+
+
+def run_days(settings: Settings, first_date: date, last_date: date, *, verbose: bool = False) -> RunResult:
+    """Run the job for those days and return how it ended.
+
+    Raises ConfigurationError for a wrong landing folder or policy and WarehouseBusyError if the warehouse is at work,
+    both before anything is touched.
+    """
+    load_policy(settings.policy_file)
+    discover(settings.landing, last_date)
+    with warehouse_lock(settings.paths.lock_file):
+        from orchestration.definitions import build_defs
+        from orchestration.defs.schedules import JOB_NAME
+
+        job = build_defs(settings, first_date=first_date, last_date=last_date).resolve_job_def(JOB_NAME)
+        with open_instance(settings) as instance:
+            result = job.execute_in_process(
+                instance=instance,
+                raise_on_error=False,
+                run_config=_log_configuration(verbose),
+                tags={_RANGE_START: first_date.isoformat(), _RANGE_END: last_date.isoformat()},
+            )
+        return _result(settings, result)
+
+
+def _log_configuration(verbose: bool) -> Mapping[str, Any]:
+    return {"loggers": {"console": {"config": {"log_level": "INFO" if verbose else "CRITICAL"}}}}
+
+
+def _result(settings: Settings, result: Any) -> RunResult:
+    recorded = _recorded(settings, result.run_id)
+    if result.success and recorded is not None:
+        return RunResult(result.run_id, *recorded)
+    error = _first_failure(result)
+    if recorded is not None and (error is None or error.cls_name == "Failure"):
+        return RunResult(result.run_id, *recorded)
+    message, trace = _cause(error)
+    record_failure(settings, result.run_id, message)
+    return RunResult(result.run_id, ExitStatus.ERROR, message, trace)
+
+
+def _recorded(settings: Settings, run_id: str) -> tuple[ExitStatus, str] | None:
+    with build_connection(settings.paths.build_file) as connection:
+        rows = connection.execute(
+            "select exit_status, message from audit.run where run_id = ? and exit_status is not null", [run_id]
+        ).fetchall()
+    return (ExitStatus(rows[0][0]), rows[0][1]) if rows else None
+
+
+def _first_failure(result: Any) -> Any:
+    failures = [event for event in result.all_events if event.is_step_failure]
+    for event in failures:
+        if event.event_specific_data.error is not None:
+            return event.event_specific_data.error
+    run_failures = [event for event in result.all_events if event.is_run_failure]
+    return run_failures[0].event_specific_data.error if run_failures else None
+
+
+def _cause(error: Any) -> tuple[str, str]:
+    """The innermost message in one line, and the whole traceback."""
+    if error is None:
+        return "the run failed without saying why; run again with --verbose", ""
+    innermost = error
+    while innermost.cause is not None:
+        innermost = innermost.cause
+    text = innermost.message.strip()
+    name, _, rest = text.partition(": ")
+    is_own = name.endswith("Error") and innermost.cls_name in _own_errors()
+    line = " ".join((rest if is_own else text).split())
+    return line, error.to_string()
+
+
+def _own_errors() -> set[str]:
+    found, waiting = set(), [RingfenceError]
+    while waiting:
+        kind = waiting.pop()
+        found.add(kind.__name__)
+        waiting.extend(kind.__subclasses__())
+    return found
+
+
+def start_ui(settings: Settings, *, port: int) -> None:
+    """Replace this process by Dagster's development server on the loopback interface."""
+    import sys
+
+    with open_instance(settings):
+        pass
+    environment = {
+        **os.environ,
+        "DAGSTER_HOME": str(settings.instance_folder),
+        "RINGFENCE_LANDING": str(settings.landing),
+        "RINGFENCE_WAREHOUSE": str(settings.warehouse),
+    }
+    if settings.policy_file is not None:
+        environment["RINGFENCE_POLICY"] = str(settings.policy_file)
+    command = [sys.executable, "-m", "dagster", "dev", "-m", "orchestration.definitions", "-h", "127.0.0.1"]
+    os.execve(sys.executable, [*command, "-p", str(port)], environment)
+
+

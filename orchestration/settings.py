@@ -1,0 +1,120 @@
+"""The only reader of environment variables, and the one place that knows where files of a warehouse lie.
+
+What belongs here: paths and operational knobs. What doesn't: thresholds of checks (those are policy).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from orchestration.errors import ConfigurationError
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+DBT_PROJECT = REPOSITORY / "dbt_project"
+BUILD_FILE_NAME = "ringfence_build.duckdb"
+
+
+@dataclass(frozen=True, slots=True)
+class WarehousePaths:
+    """Where things lie in a warehouse folder. Analysts need ``published_file`` only."""
+
+    root: Path
+
+    @property
+    def published_file(self) -> Path:
+        """What analysts open: a link to the newest snapshot."""
+        return self.root / "ringfence.duckdb"
+
+    @property
+    def snapshots(self) -> Path:
+        """Published snapshots, one file per run that published."""
+        return self.root / "published"
+
+    @property
+    def build_file(self) -> Path:
+        """The pipeline's own database; one writer."""
+        return self.root / "build" / BUILD_FILE_NAME
+
+    @property
+    def lock_file(self) -> Path:
+        """Locked by the process that works on the warehouse."""
+        return self.root / "build" / "run.lock"
+
+    @property
+    def dbt_artefacts(self) -> Path:
+        """dbt's target and log folder of this warehouse."""
+        return self.root / "build" / "dbt"
+
+    @property
+    def dagster_home(self) -> Path:
+        """Dagster's instance folder, unless DAGSTER_HOME names another."""
+        return self.root / "dagster"
+
+    @property
+    def data_docs(self) -> Path:
+        """Static pages of the expectations' results."""
+        return self.root / "data_docs"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a run works on. ``snapshots_kept`` counts published files, the current one included."""
+
+    landing: Path
+    warehouse: Path
+    policy_file: Path | None = None
+    dagster_home: Path | None = None
+    snapshots_kept: int = 3
+    is_schedule_enabled: bool = False
+
+    @property
+    def paths(self) -> WarehousePaths:
+        """Where things lie in the warehouse folder."""
+        return WarehousePaths(self.warehouse)
+
+    @property
+    def instance_folder(self) -> Path:
+        """Dagster's instance folder in force."""
+        return self.dagster_home or self.paths.dagster_home
+
+
+def _whole_number(environment: Mapping[str, str], name: str, default: int) -> int:
+    text = environment.get(name, str(default))
+    if not text.isdigit() or int(text) < 1:
+        raise ConfigurationError(f"environment variable {name} must be a whole number of at least 1, not {text!r}")
+    return int(text)
+
+
+def _optional_path(environment: Mapping[str, str], name: str) -> Path | None:
+    return Path(environment[name]).resolve() if environment.get(name) else None
+
+
+def from_environment(
+    *,
+    landing: Path | None = None,
+    warehouse: Path | None = None,
+    policy_file: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> Settings:
+    """Return the settings of this environment; arguments come before ``RINGFENCE_LANDING``, ``RINGFENCE_WAREHOUSE``,
+    ``RINGFENCE_POLICY``, and folders ``landing`` and ``warehouse`` of the working directory come last.
+
+    Raises ConfigurationError if a variable holds no valid value.
+    """
+    source = os.environ if environment is None else environment
+    return Settings(
+        landing=(landing or _optional_path(source, "RINGFENCE_LANDING") or Path("landing")).resolve(),
+        warehouse=(warehouse or _optional_path(source, "RINGFENCE_WAREHOUSE") or Path("warehouse")).resolve(),
+        policy_file=policy_file.resolve() if policy_file else _optional_path(source, "RINGFENCE_POLICY"),
+        dagster_home=_optional_path(source, "DAGSTER_HOME"),
+        snapshots_kept=_whole_number(source, "RINGFENCE_SNAPSHOTS_KEPT", 3),
+        is_schedule_enabled=source.get("RINGFENCE_SCHEDULE", "").lower() in ("1", "on", "true", "yes"),
+    )
+
+
+def set_build_file(path: Path) -> None:
+    """Point dbt's profile at this build file: profiles read the environment only."""
+    os.environ["RINGFENCE_BUILD_FILE"] = str(path)

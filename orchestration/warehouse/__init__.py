@@ -1,0 +1,1 @@
+"""The pipeline's own database: its lock, its connections, and dbt over it."""

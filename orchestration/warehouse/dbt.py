@@ -1,0 +1,218 @@
+"""dbt in this process, over the build file.
+
+What belongs here: parsing the project once per state of its files, running commands, closing dbt's connections. What
+doesn't: Dagster, and any choice of models.
+
+Parsing costs seconds, so its result is kept in ``dbt_project/target/prepared/<digest>``, where the digest covers every
+file of the project: a changed project never meets an old manifest, and processes don't disturb each other.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from orchestration.errors import RingfenceError
+from orchestration.settings import BUILD_FILE_NAME, DBT_PROJECT, set_build_file
+
+_IGNORED_FOLDERS = {"target", "logs"}
+_PREPARED = DBT_PROJECT / "target" / "prepared"
+_PREPARED_KEPT = 5
+
+
+class DbtError(RingfenceError):
+    """A model or a test of the dbt project failed: an error of the program's own, with dbt's messages."""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeResult:
+    """Outcome of one dbt node. ``status`` is dbt's: success, pass, warn, fail, error or skipped."""
+
+    unique_id: str
+    name: str
+    resource_type: str
+    status: str
+    seconds: float
+    failures: int | None
+    message: str | None
+
+    @property
+    def is_failure(self) -> bool:
+        """Whether the node did not do what it should."""
+        return self.status in ("error", "fail", "runtime error")
+
+
+def _project_files() -> Iterator[Path]:
+    for folder, folders, files in os.walk(DBT_PROJECT):
+        folders[:] = sorted(name for name in folders if name not in _IGNORED_FOLDERS and not name.startswith("."))
+        yield from (Path(folder, name) for name in sorted(files) if not name.endswith(".md"))
+
+
+def project_digest() -> str:
+    """sha256 over the project's files and the versions that parse them."""
+    digest = hashlib.sha256(f"{version('dbt-core')} {version('dbt-duckdb')}\n".encode())
+    for path in _project_files():
+        content = path.read_bytes()
+        digest.update(f"{path.relative_to(DBT_PROJECT)} {len(content)}\n".encode())
+        digest.update(content)
+    return digest.hexdigest()[:24]
+
+
+def prepare_project() -> Path:
+    """Return the folder with ``manifest.json`` and ``partial_parse.msgpack`` of the project as it is now.
+
+    Parses only if this state of the project was never parsed here. Raises DbtError if it doesn't parse.
+    """
+    folder = _PREPARED / project_digest()
+    if (folder / "manifest.json").exists():
+        return folder
+    _PREPARED.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=_PREPARED, prefix=".parsing-") as scratch:
+        set_build_file(Path(scratch, BUILD_FILE_NAME))  # its name is the catalog that the parsed nodes refer to
+        _invoke(["parse"], Path(scratch), manifest=None)
+        with tempfile.TemporaryDirectory(dir=_PREPARED, prefix=".ready-") as ready:
+            for name in ("manifest.json", "partial_parse.msgpack"):
+                shutil.move(Path(scratch, name), Path(ready, name))
+            try:
+                os.rename(ready, folder)
+                os.mkdir(ready)
+            except OSError:  # another process prepared the same state meanwhile
+                if not (folder / "manifest.json").exists():
+                    raise
+    _prune()
+    return folder
+
+
+def _prune() -> None:
+    def modified(folder: Path) -> float:
+        try:
+            return folder.stat().st_mtime
+        except OSError:
+            return 0.0
+
+    folders = sorted((path for path in _PREPARED.iterdir() if not path.name.startswith(".")), key=modified)
+    for folder in folders[:-_PREPARED_KEPT]:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@cache
+def manifest_as_json() -> dict[str, Any]:
+    """The parsed project as dagster-dbt reads it; once per process."""
+    content: dict[str, Any] = json.loads((prepare_project() / "manifest.json").read_text(encoding="utf-8"))
+    return content
+
+
+@cache
+def manifest() -> Any:
+    """The parsed project as dbt's runner takes it; once per process."""
+    from dbt.contracts.graph.manifest import Manifest
+    from dbt.parser.manifest import extended_mashumuro_decoder
+
+    parsed = Manifest.from_msgpack(
+        (prepare_project() / "partial_parse.msgpack").read_bytes(), decoder=extended_mashumuro_decoder
+    )
+    parsed.build_flat_graph()
+    return parsed
+
+
+def _invoke(
+    arguments: Sequence[str], artefacts: Path, *, manifest: Any, on_event: Callable[[Any], None] | None = None
+) -> Any:
+    from dbt.cli.main import dbtRunner
+
+    full = [
+        "--no-send-anonymous-usage-stats",
+        "--no-use-colors",
+        "--log-level",
+        "none",
+        "--log-level-file",
+        "none",
+        *arguments,
+        "--project-dir",
+        str(DBT_PROJECT),
+        "--profiles-dir",
+        str(DBT_PROJECT),
+        "--target-path",
+        str(artefacts),
+        "--log-path",
+        str(artefacts),
+    ]
+    result = dbtRunner(manifest=manifest, callbacks=[on_event] if on_event else []).invoke(full)
+    if result.exception is not None:
+        raise DbtError(f"dbt {arguments[0]} failed: {_one_line(str(result.exception))}")
+    if not result.success and not getattr(result.result, "results", None):
+        raise DbtError(f"dbt {arguments[0]} failed")
+    return result.result
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+@contextmanager
+def _connections_closed() -> Iterator[None]:
+    """dbt keeps its connection, and with it the file's lock, for the life of the process unless told otherwise."""
+    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+    from dbt.adapters.factory import cleanup_connections, reset_adapters
+
+    try:
+        yield
+    finally:
+        cleanup_connections()
+        DuckDBConnectionManager.close_all_connections()
+        reset_adapters()
+
+
+def run_dbt(
+    build_file: Path,
+    command: str,
+    *,
+    artefacts: Path,
+    select: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+    on_node: Callable[[str], None] | None = None,
+) -> list[NodeResult]:
+    """Run ``dbt <command>`` on the build file and return the nodes' outcomes.
+
+    ``on_node`` is called with each node's name when it has finished. Raises DbtError, naming the nodes, if any failed.
+    """
+
+    def on_event(event: Any) -> None:
+        if on_node is not None and event.info.name == "NodeFinished":
+            on_node(event.data.node_info.node_name)
+
+    set_build_file(build_file)
+    arguments = [command]
+    if select:
+        arguments += ["--select", *select]
+    if exclude:
+        arguments += ["--exclude", *exclude]
+    with _connections_closed():
+        outcome = _invoke(arguments, artefacts, manifest=manifest(), on_event=on_event)
+    results = [_node_result(item) for item in outcome.results]
+    failed = [f"{result.name}: {_one_line(result.message or result.status)}" for result in results if result.is_failure]
+    if failed:
+        raise DbtError(f"dbt {command}: {len(failed)} of {len(results)} nodes failed: {'; '.join(failed[:5])}")
+    return results
+
+
+def _node_result(item: Any) -> NodeResult:
+    return NodeResult(
+        unique_id=item.node.unique_id,
+        name=item.node.name,
+        resource_type=str(item.node.resource_type),
+        status=str(item.status),
+        seconds=float(item.execution_time),
+        failures=item.failures,
+        message=item.message,
+    )
