@@ -76,4 +76,5 @@ def members(group: str) -> tuple[int, ...]:
 
 def exact_units(index: int, units: int, tail: int = 0) -> int:
     """An amount as an integer count of 10**-18 of the asset."""
-    return int(units) * 10 ** (LEDGER_PLACES - ASSETS[index].places) + int(tail)
+    exact: int = int(units) * 10 ** (LEDGER_PLACES - ASSETS[index].places) + int(tail)
+    return exact

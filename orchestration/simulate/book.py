@@ -204,9 +204,7 @@ def assert_double_entry(legs: LegBatch) -> None:
 def open_book(world: World, start_prices: Any) -> Book:
     """Open the book: balances and wallets stand at zero, the slots exist, and the first day's opening is posted."""
     accounts = world.customers.count + len(world.accounts)
-    pairs = [
-        (number, INDEX[symbol]) for number, wallet in enumerate(world.wallets) for symbol in wallet.shares
-    ]
+    pairs = [(number, INDEX[symbol]) for number, wallet in enumerate(world.wallets) for symbol in wallet.shares]
     book = Book(
         world=world,
         balances=np.zeros((accounts, len(ASSETS)), dtype=np.int64),
@@ -227,17 +225,17 @@ def _post_opening(book: Book, start_prices: Any) -> None:
     special = np.zeros((len(world.accounts), len(ASSETS)), dtype=np.int64)
     for number, account in enumerate(world.accounts):
         for symbol, value in account.opening_usd.items():
-            asset = INDEX[symbol]
-            special[number, asset] = int(value / start_prices[asset] * 10 ** ASSETS[asset].places)
+            held = INDEX[symbol]
+            special[number, held] = int(value / start_prices[held] * 10 ** ASSETS[held].places)
     opening = np.concatenate([customers.opening, special])
     tails = np.concatenate([customers.opening_tail, np.zeros(len(special), dtype=np.int64)])
-    account, asset = np.nonzero(opening)
-    units = opening[account, asset]
-    tail = np.where(asset == TAIL_ASSET, tails[account], 0)
+    holder, asset = np.nonzero(opening)
+    units = opening[holder, asset]
+    tail = np.where(asset == TAIL_ASSET, tails[holder], 0)
     external = np.array([world.external_index(number) for number in range(len(ASSETS))])
-    transaction = book.new_transactions(len(opening))[account]
+    transaction = book.new_transactions(len(opening))[holder]
     when = world.clock.midnight(0)
-    book.post(transaction, account, asset, units, "opening", when, tail=tail)
+    book.post(transaction, holder, asset, units, "opening", when, tail=tail)
     book.post(transaction, external[asset], asset, -units, "opening", when, tail=-tail)
 
 

@@ -9,8 +9,8 @@ from decimal import Decimal
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
+import pyarrow as pa  # type: ignore[import-untyped]
+import pyarrow.compute as pc  # type: ignore[import-untyped]
 
 from orchestration import contract
 from orchestration.simulate.assets import LEDGER_PLACES
@@ -38,7 +38,7 @@ def arrow_schema(table: contract.Table) -> pa.Schema:
 
 
 def decimals(units: Integers, places: Any, tail: Any = 0) -> pa.Array:
-    """Amounts of ``units`` × 10**-places plus ``tail`` × 10**-18 as DECIMAL(38,18), without rounding anywhere.
+    """Amounts of ``units`` in 10**-places plus ``tail`` in 10**-18 as DECIMAL(38,18), without rounding anywhere.
 
     A 64 by 64 bit product in 32-bit halves: numpy has no 128-bit integers and floats would lose digits.
     """
@@ -87,3 +87,9 @@ def rows_to_table(table: contract.Table, rows: list[dict[str, Any]]) -> pa.Table
             values = [None if value is None else Decimal(value) for value in values]
         columns.append(pa.array(values, type=field.type))
     return pa.Table.from_arrays(columns, schema=schema)
+
+
+def typed_table(name: str, arrays: dict[str, pa.Array]) -> pa.Table:
+    """A contract table from whole columns, cast to the contract's types."""
+    schema = arrow_schema(contract.table(name))
+    return pa.Table.from_arrays([arrays[field.name].cast(field.type) for field in schema], schema=schema)

@@ -12,22 +12,25 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
+import pyarrow as pa  # type: ignore[import-untyped]
 
 from orchestration import contract
 from orchestration.errors import ConfigurationError
 from orchestration.simulate import columns, tables
-from orchestration.simulate.activity import close_day, live_through_day, open_desk
+from orchestration.simulate.activity import live_through_day
 from orchestration.simulate.acts import build_act
 from orchestration.simulate.acts.base import Act
 from orchestration.simulate.assets import ASSETS
 from orchestration.simulate.book import Book, LegBatch, open_book
 from orchestration.simulate.margin import MarginDesk, work_margin_desk
+from orchestration.simulate.payments import open_desk
 from orchestration.simulate.prices import Integers, PricePaths, plan_prices, reference_prices
 from orchestration.simulate.record import Records, record_day
+from orchestration.simulate.reference import reference_tables
 from orchestration.simulate.reports import REVENUE_DELAY_DAYS, STOCK_DELAY_DAYS, revenue_figures, stock_figures
 from orchestration.simulate.scenario import Scenario, load_scenario
 from orchestration.simulate.today import Today
+from orchestration.simulate.treasury import close_day
 from orchestration.simulate.truth import truth_document
 from orchestration.simulate.world import OPERATOR, SUSPENSE_ACCOUNT, World, give_addresses, plan_world
 from orchestration.simulate.writer import LandingWriter
@@ -81,7 +84,7 @@ def simulate(
     try:
         run = _prepare(plan, seed, writer)
         _simulate_days(run)
-        for name, table in tables.reference_tables(run.world).items():
+        for name, table in reference_tables(run.world).items():
             writer.write(name, table)
         truth = writer.finish(truth_document(run.scenario, seed, run.acts, run.book, run.records))
     except BaseException:

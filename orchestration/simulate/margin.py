@@ -62,10 +62,9 @@ def work_margin_desk(today: Today, desk: MarginDesk) -> None:
 def unrealised_cents(positions: Integers, price_units: Integers) -> Integers:
     """Unrealised profit of positions in cents at prices in 10**-8 USD, rounded down."""
     change = price_units[positions[:, 1]] - positions[:, 3]
-    # quantity in 10**-6 times price in 10**-8 is 10**-14 USD; split so that the product stays within int64
-    return np.array(
-        [int(q) * int(c) // 10**12 for q, c in zip(positions[:, 2], change, strict=True)], dtype=np.int64
-    ).reshape(-1)
+    # quantity in 10**-6 times price in 10**-8 is 10**-14 USD, which int64 may not hold
+    profits = [int(quantity) * int(move) // 10**12 for quantity, move in zip(positions[:, 2], change, strict=True)]
+    return np.array(profits, dtype=np.int64)
 
 
 def _collateral(today: Today, account: Integers) -> Floats:
@@ -78,8 +77,9 @@ def _collateral(today: Today, account: Integers) -> Floats:
 
 def _margin_accounts(today: Today, desk: MarginDesk) -> Integers:
     customers = today.customers
-    accounts = np.arange(customers.spot_count, customers.count)
-    return accounts[~desk.locked[accounts] & (accounts != customers.credit_line)]
+    accounts: Integers = np.arange(customers.spot_count, customers.count)
+    free: Integers = accounts[~desk.locked[accounts] & (accounts != customers.credit_line)]
+    return free
 
 
 def _charge_interest(today: Today, desk: MarginDesk) -> None:

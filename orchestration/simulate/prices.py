@@ -38,7 +38,8 @@ class PricePaths:
         """Prices in 10**-8 USD by day, asset and source; positive."""
         quoted = self.mid[:, :, None] * (1.0 + self.noise)
         quoted[:, INDEX["USD"], :] = 1.0
-        return np.maximum(np.rint(quoted * 10**PRICE_PLACES).astype(np.int64), 1)
+        units: Integers = np.maximum(np.rint(quoted * 10**PRICE_PLACES).astype(np.int64), 1)
+        return units
 
     def average_volume_usd(self, day: int, asset: int, source: int) -> int:
         """Average whole USD traded a day at a source over the 30 days up to a day."""
@@ -50,7 +51,8 @@ class PricePaths:
 
     def volumes(self) -> Integers:
         """Whole USD traded by day, asset and source."""
-        return np.maximum(np.rint(self.volume_usd).astype(np.int64), 1)
+        volumes: Integers = np.maximum(np.rint(self.volume_usd).astype(np.int64), 1)
+        return volumes
 
 
 def plan_prices(days: int, owed_usd: float, operator_source: str, rng: np.random.Generator) -> PricePaths:

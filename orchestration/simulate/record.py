@@ -94,9 +94,7 @@ def _exact(book: Book, account: int, asset: int) -> int:
 def _positive(book: Book, accounts: Integers) -> list[int]:
     units = np.maximum(book.balances[accounts], 0).sum(axis=0)
     tail = int(np.where(book.balances[accounts, TAIL_ASSET] >= 0, book.tails[accounts], 0).sum())
-    return [
-        exact_units(asset, int(total), tail if asset == TAIL_ASSET else 0) for asset, total in enumerate(units)
-    ]
+    return [exact_units(asset, int(total), tail if asset == TAIL_ASSET else 0) for asset, total in enumerate(units)]
 
 
 def _withdrawn(legs: LegBatch, customer_accounts: Integers) -> list[int]:

@@ -58,9 +58,9 @@ def stock_figures(book: Book, records: Records, clock: Clock, month_end: int, pu
 def revenue_figures(records: Records, clock: Clock, month_end: int, published_at: int) -> list[Row]:
     """A month's revenue: by line in odd months, as one total in even months."""
     first = clock.day_of(clock.date_of(month_end).replace(day=1))
-    lines: dict[str | None, tuple[str, ...]] = dict(REVENUE_LINES)
+    by_line: list[tuple[str | None, tuple[str, ...]]] = list(REVENUE_LINES.items())
     if clock.date_of(month_end).month % 2 == 0:
-        lines = {None: REVENUE_KINDS}
+        by_line = [(None, REVENUE_KINDS)]
     return [
         {
             "figure": "revenue",
@@ -71,7 +71,7 @@ def revenue_figures(records: Records, clock: Clock, month_end: int, published_at
             "period_end": clock.midnight(month_end + 1),
             "published_at": published_at,
         }
-        for line, kinds in lines.items()
+        for line, kinds in by_line
     ]
 
 

@@ -14,8 +14,9 @@ from typing import Any
 import yaml
 
 from orchestration.errors import ConfigurationError
+from orchestration.settings import REPOSITORY
 
-SCENARIO_FOLDER = Path(__file__).resolve().parents[2] / "data" / "scenarios"
+SCENARIO_FOLDER = REPOSITORY / "data" / "scenarios"
 MINIMUM_ACCOUNTS = 20
 MAXIMUM_ACCOUNTS = 5_000_000
 MAXIMUM_DAYS = 3_660

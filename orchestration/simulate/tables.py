@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
+import pyarrow as pa  # type: ignore[import-untyped]
+import pyarrow.compute as pc  # type: ignore[import-untyped]
 
 from orchestration import contract
 from orchestration.simulate import columns as c
@@ -23,8 +23,6 @@ from orchestration.simulate.prices import Integers, PricePaths
 from orchestration.simulate.world import (
     World,
     customer_account_id,
-    customer_entity_id,
-    wallet_rows,
 )
 
 PLACES: Integers = np.array([asset.places for asset in ASSETS])
@@ -55,14 +53,9 @@ class Names:
         )
 
 
-def _table(name: str, arrays: dict[str, pa.Array]) -> pa.Table:
-    schema = c.arrow_schema(contract.table(name))
-    return pa.Table.from_arrays([arrays[field.name].cast(field.type) for field in schema], schema=schema)
-
-
 def ledger_entries(book: Book, names: Names, legs: LegBatch, first_entry: int) -> pa.Table:
     """A day's batch of ledger entries, numbered from ``first_entry`` in order of effect."""
-    return _table(
+    return c.typed_table(
         "ledger_entries",
         {
             "entry_id": c.numbered("e", np.arange(first_entry, first_entry + legs.count)),
@@ -82,12 +75,10 @@ def ledger_entries(book: Book, names: Names, legs: LegBatch, first_entry: int) -
 def wallet_transfers(book: Book, names: Names, batch: TransferBatch) -> pa.Table:
     """A day's wallet transfers; outsiders' addresses are made up from the transfer's number."""
     order = np.lexsort((batch.number, batch.block_time))
-    number, slot, units, tail, kind, counterparty, block_time, recorded = (
-        column[order] for column in batch.columns()
-    )
+    number, slot, units, tail, kind, counterparty, block_time, recorded = (column[order] for column in batch.columns())
     outside = c.numbered("addr-", (number * 7_919 + 104_729) % 10**10)
     inside = c.looked_up(names.addresses, counterparty)
-    return _table(
+    return c.typed_table(
         "wallet_transfers",
         {
             "transfer_id": c.numbered("t", number),
@@ -109,7 +100,7 @@ def balance_snapshots(book: Book, names: Names, as_of: int) -> pa.Table:
     filled[:, INDEX["ETH"]] |= (book.tails != 0) & names.is_snapshotted
     account, asset = np.nonzero(filled)
     tail = np.where(asset == INDEX["ETH"], book.tails[account], 0)
-    return _table(
+    return c.typed_table(
         "balance_snapshots",
         {
             "account_id": c.looked_up(names.accounts, account),
@@ -129,7 +120,7 @@ def wallet_balances(book: Book, names: Names, day: int, as_of: int) -> pa.Table:
     wallet, asset = book.slot_wallet[slot], book.slot_asset[slot]
     pace = seconds[wallet]
     height = np.where(pace > 0, as_of // 10**6 // np.maximum(pace, 1) - 1_000_000, -1)
-    return _table(
+    return c.typed_table(
         "wallet_balances",
         {
             "wallet_id": c.looked_up(names.wallets, wallet),
@@ -145,7 +136,7 @@ def token_prices(paths: PricePaths, quotes: Integers, volumes: Integers, day: in
     """One quote per asset and source, late in the day."""
     asset, source = (grid.ravel() for grid in np.indices(quotes[day].shape))
     as_of = midnight + DAY - (20 - 2 * source) * MINUTE
-    return _table(
+    return c.typed_table(
         "token_prices",
         {
             "asset": c.looked_up(_SYMBOLS, asset),
@@ -191,7 +182,7 @@ def open_positions(names: Names, positions: Integers, price_units: Integers, as_
     """The margin desk's open positions, marked at the day's reference price."""
     account, asset = positions[:, 0], positions[:, 1]
     instruments = pa.array([f"{symbol}-PERP" for symbol in SYMBOLS])
-    return _table(
+    return c.typed_table(
         "open_positions",
         {
             "account_id": c.looked_up(names.accounts, account),
@@ -203,116 +194,3 @@ def open_positions(names: Names, positions: Integers, price_units: Integers, as_
             "as_of": c.times(np.full(len(positions), as_of)),
         },
     )
-
-
-# --- reference tables --------------------------------------------------------------------------------------------
-
-
-def reference_tables(world: World) -> dict[str, pa.Table]:
-    """All reference tables of the contract."""
-    rows: dict[str, list[dict[str, Any]]] = {
-        "entity_links": world.links,
-        "account_privileges": world.privileges,
-        "tokens": _token_rows(world),
-        "wallets": wallet_rows(world),
-    }
-    tables = {name: c.rows_to_table(contract.table(name), content) for name, content in rows.items()}
-    tables["entities"] = _entities(world)
-    tables["entity_attributes"] = _attributes(world)
-    tables["accounts"] = _accounts(world)
-    return tables
-
-
-def _token_rows(world: World) -> list[dict[str, Any]]:
-    operator = next(row["entity_id"] for row in world.entities if row["entity_type"] == "operator")
-    return [
-        {
-            "asset": asset.symbol,
-            "asset_class": asset.asset_class,
-            "issuer_entity_id": operator if number == OWN_TOKEN_INDEX else None,
-            "decimals": asset.decimals,
-            "in_kind_group": asset.in_kind_group,
-        }
-        for number, asset in enumerate(ASSETS)
-    ]
-
-
-def _known_since(world: World) -> Integers:
-    """When customers' accounts were recorded: long ago, or on the day they were opened."""
-    opened = world.customers.opened_day
-    return world.clock.midnight(0) + np.where(opened == 0, -40 + np.arange(len(opened)) % 30, opened) * DAY
-
-
-def _entities(world: World) -> pa.Table:
-    table, spots = contract.table("entities"), world.customers.spot_count
-    countries = pa.array(["US", "GB", "DE", "JP", "SG", "CH"])
-    ordinary = _table(
-        "entities",
-        {
-            "entity_id": pa.array([customer_entity_id(number) for number in range(spots)]),
-            "entity_type": pa.array(["customer"] * spots),
-            "name": pa.nulls(spots, pa.string()),
-            "country": c.looked_up(countries, np.arange(spots) * 7 % len(countries)),
-            "recorded_at": c.times(_known_since(world)[:spots]),
-        },
-    )
-    return pa.concat_tables([c.rows_to_table(table, world.entities), ordinary])
-
-
-def _attributes(world: World) -> pa.Table:
-    """Customers have hard attributes of their own; mail domains and some household addresses are shared."""
-    table, spots = contract.table("entity_attributes"), world.customers.spot_count
-    number = np.arange(spots)
-    parts = [
-        ("email_domain", [f"h-mail-free-{value}" for value in number % 5]),
-        ("address", [f"h-home-{value // 2 if value % 10 < 2 else value}" for value in number]),
-        ("device", [f"h-phone-{value}" for value in number]),
-        ("bank_account", [f"h-iban-{value}" for value in number]),
-    ]
-    ordinary = [
-        _table(
-            "entity_attributes",
-            {
-                "entity_id": pa.array([customer_entity_id(value) for value in number]),
-                "attribute_type": pa.array([kind] * spots),
-                "attribute_hash": pa.array(hashes),
-                "recorded_at": c.times(_known_since(world)[:spots]),
-            },
-        )
-        for kind, hashes in parts
-    ]
-    return pa.concat_tables([c.rows_to_table(table, world.attributes), *ordinary])
-
-
-def _accounts(world: World) -> pa.Table:
-    customers, clock = world.customers, world.clock
-    special = [
-        {
-            "account_id": account.account_id,
-            "entity_id": account.entity_id,
-            "account_class": account.account_class,
-            "label": account.label,
-            "opened_at": clock.midnight(-50 if account.first_day is None else account.first_day),
-            "closed_at": None,
-            "recorded_at": clock.midnight(-50 if account.first_day is None else account.first_day),
-        }
-        for account in world.accounts
-    ]
-    count = customers.count
-    known = _known_since(world)
-    ordinary = _table(
-        "accounts",
-        {
-            "account_id": pa.array([customer_account_id(customers, number) for number in range(count)]),
-            "entity_id": pa.array([customer_entity_id(int(owner)) for owner in customers.owner]),
-            "account_class": pa.array(
-                ["spot"] * customers.spot_count + ["margin"] * (count - customers.spot_count)
-            ),
-            "label": pa.nulls(count, pa.string()),
-            "opened_at": c.times(known),
-            "closed_at": pa.nulls(count, c.TIME_TYPE),
-            "recorded_at": c.times(known),
-        },
-    )
-    return pa.concat_tables([c.rows_to_table(contract.table("accounts"), special), ordinary])
-

@@ -76,8 +76,10 @@ class Today:
         return self.rng.integers(begin, end - 30 * MICROSECONDS, count)
 
     def free_accounts(self) -> Integers:
-        """Customers' accounts that are open and not bound by the margin desk."""
-        return np.flatnonzero((self.customers.opened_day <= self.day) & ~self.locked)
+        """Customers' accounts that are open and not bound by the margin desk or as cover for a credit line."""
+        free = (self.customers.opened_day <= self.day) & ~self.locked
+        free[self.customers.credit_line] = False
+        return np.flatnonzero(free)
 
     def usd(self, account: Any) -> Floats:
         """USD value of each asset that accounts hold, for sizing."""
@@ -86,9 +88,11 @@ class Today:
 
     def units(self, value_usd: Any, asset: Any) -> Integers:
         """Whole units of assets worth at most ``value_usd``."""
-        return np.floor(np.asarray(value_usd) / self.mid[asset] * PLACES[asset]).astype(np.int64)
+        units: Integers = np.floor(np.asarray(value_usd) / self.mid[asset] * PLACES[asset]).astype(np.int64)
+        return units
 
     def customer_totals(self) -> Integers:
         """Units per asset that ordinary customers hold in positive balances."""
         balances = self.book.balances[: self.customers.count]
-        return np.maximum(balances, 0).sum(axis=0)
+        totals: Integers = np.maximum(balances, 0).sum(axis=0)
+        return totals

@@ -158,9 +158,7 @@ def give_addresses(world: World, rng: np.random.Generator) -> None:
             wallet.address = f"{prefix}{rng.bytes(16).hex()}{len(prefix)}{world.wallets.index(wallet):03d}"
 
 
-def _plan_customers(
-    scenario: Scenario, owed: float, start_prices: Floats, rng: np.random.Generator
-) -> Customers:
+def _plan_customers(scenario: Scenario, owed: float, start_prices: Floats, rng: np.random.Generator) -> Customers:
     count = scenario.accounts
     spot = count - count // 5
     owner = np.concatenate([np.arange(spot), np.sort(rng.permutation(spot)[: count - spot])])
@@ -209,7 +207,8 @@ def _portfolios(
     target = owed * np.array([asset.owed_share for asset in ASSETS])
     value *= target / value.sum(axis=0)
     places = np.array([10.0**asset.places for asset in ASSETS])
-    return np.floor(value / start_prices * places).astype(np.int64)
+    units: Integers = np.floor(value / start_prices * places).astype(np.int64)
+    return units
 
 
 def _entities(before: int) -> list[Row]:

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from orchestration.simulate.activity import credit
 from orchestration.simulate.acts.base import Act
 from orchestration.simulate.assets import INDEX, OWN_TOKEN, OWN_TOKEN_INDEX
 from orchestration.simulate.book import Book
 from orchestration.simulate.clock import HOUR
+from orchestration.simulate.payments import credit
 from orchestration.simulate.prices import PricePaths
 from orchestration.simulate.today import Today
 from orchestration.simulate.world import (
@@ -42,9 +42,7 @@ class AffiliatePrivileges(Act):
     def prepare(self, world: World, paths: PricePaths) -> None:
         """Open the account and set its privileges on the act's day."""
         start = world.clock.midnight(self.plan.day)
-        world.accounts.append(
-            AccountPlan(CREDIT_ACCOUNT, MARKET_MAKER, "margin", "client 9", first_day=self.plan.day)
-        )
+        world.accounts.append(AccountPlan(CREDIT_ACCOUNT, MARKET_MAKER, "margin", "client 9", first_day=self.plan.day))
         limit = int(world.owed_usd * float(self.value("credit_line_share_of_owed")))
         world.privileges += [
             privilege(CREDIT_ACCOUNT, "allow_negative_balance", start, by="engineering"),

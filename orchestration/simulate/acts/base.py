@@ -16,6 +16,7 @@ class Act:
     """One act, from its day on. Methods are called in the order in which they are declared."""
 
     def __init__(self, plan: ActPlan) -> None:
+        """Keep the act's plan."""
         self.plan = plan
 
     def prepare(self, world: World, paths: PricePaths) -> None:

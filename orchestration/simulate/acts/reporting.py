@@ -20,13 +20,14 @@ from orchestration.simulate.prices import PricePaths
 from orchestration.simulate.record import REVENUE_KINDS, Records, cents
 from orchestration.simulate.scenario import ActPlan
 from orchestration.simulate.today import Today
-from orchestration.simulate.world import HOUSE_ACCOUNT, MARKET_MAKER_ACCOUNT, World
+from orchestration.simulate.world import HOUSE_ACCOUNT, World
 
 
 class InventedInsuranceFund(Act):
     """The insurance fund is published as a number that nothing holds (fact G3)."""
 
     def __init__(self, plan: ActPlan) -> None:
+        """Start without volumes."""
         super().__init__(plan)
         self.volume_usd: list[int] = []
 
@@ -85,6 +86,7 @@ class YearEndRevenue(Act):
     """
 
     def __init__(self, plan: ActPlan) -> None:
+        """Start before anything is known."""
         super().__init__(plan)
         self.genuine = Decimal(0)
         self.backdated_cents = 0
@@ -107,13 +109,12 @@ class YearEndRevenue(Act):
         self.genuine = records.revenue_usd(self.first_day, self.month_end, honest)
 
     def _pay_on_time(self, today: Today) -> None:
-        days_so_far, days = today.day - self.first_day + 1, self.month_end - self.first_day + 1
+        days_so_far, days = today.day - self.first_day, self.month_end - self.first_day + 1
         honest = tuple(kind for kind in REVENUE_KINDS if kind != "revenue")
-        so_far = today.records.revenue_usd(self.first_day, today.day, honest)
+        so_far = today.records.revenue_usd(self.first_day, today.day - 1, honest)
         amount = int(so_far * 100 * days / days_so_far * Decimal(str(self.value("affiliate_share_of_genuine"))))
         book, usd = today.book, INDEX["USD"]
-        payer, house = today.world.account_index(MARKET_MAKER_ACCOUNT), today.world.account_index(HOUSE_ACCOUNT)
-        amount = min(amount, int(book.balances[payer, usd]) // 2)
+        payer, house = today.world.account_index(CREDIT_ACCOUNT), today.world.account_index(HOUSE_ACCOUNT)
         memo, when = book.memo("market data licence"), today.clock.at(today.day, 16.0)
         book.post(book.new_transactions(1), [payer, house], usd, [-amount, amount], "revenue", when, memo=memo)
 
