@@ -1,0 +1,276 @@
+"""The command line. Each command reads its options, calls one plain function and prints what it returns.
+
+Modules that take long to import are imported by the commands that need them, so that help and errors are instant.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import click
+import typer
+
+from orchestration.errors import ConfigurationError, RingfenceError
+from orchestration.reading.formats import OutputFormat
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="Could this exchange hand every customer back what it owes them, in kind, today?",
+)
+import_app = typer.Typer(no_args_is_help=True, help="Turn records of other kinds into a landing zone.")
+app.add_typer(import_app, name="import")
+
+
+class _State:
+    verbose = False
+
+
+def _set_verbose(value: bool) -> bool:
+    _State.verbose = _State.verbose or value
+    return value
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise click.BadParameter(f"{text!r} is no date; write it as YYYY-MM-DD") from error
+
+
+Verbose = Annotated[
+    bool, typer.Option("--verbose", help="Show log messages and tracebacks.", callback=_set_verbose)
+]
+WarehouseFolder = Annotated[Path, typer.Option("--warehouse", help="Folder of the warehouse.")]
+LandingFolder = Annotated[Path, typer.Option("--landing", help="Folder with <table>/... files.")]
+PolicyFile = Annotated[Path | None, typer.Option("--policy", help="YAML file with what differs from the policy.")]
+Format = Annotated[OutputFormat, typer.Option("--format", help="How to print it.")]
+
+
+def _optional_day(name: str, text: str) -> Any:
+    return typer.Option(name, metavar="YYYY-MM-DD", parser=_day, help=text)
+
+
+def _requested_days(day: date | None, first: date | None, last: date | None) -> tuple[date, date]:
+    if day is not None and first is None and last is None:
+        return day, day
+    if day is None and first is not None and last is not None:
+        if first > last:
+            raise ConfigurationError(f"--from {first} is after --to {last}; give the earlier day first")
+        return first, last
+    raise ConfigurationError("give either --date, or both --from and --to")
+
+
+def _print_lines(lines: list[str]) -> None:
+    for line in lines:
+        typer.echo(line)
+
+
+@app.command()
+def run(
+    landing: LandingFolder,
+    warehouse: WarehouseFolder,
+    day: Annotated[date | None, _optional_day("--date", "Day to close.")] = None,
+    first: Annotated[date | None, _optional_day("--from", "First day of a range.")] = None,
+    last: Annotated[date | None, _optional_day("--to", "Last day of a range.")] = None,
+    policy: PolicyFile = None,
+    verbose: Verbose = False,
+) -> None:
+    """Take in what was delivered, rebuild and check the warehouse, and publish it."""
+    first_date, last_date = _requested_days(day, first, last)
+    from orchestration.reading.console import progress_shown
+    from orchestration.settings import from_environment
+
+    settings = from_environment(landing=landing, warehouse=warehouse, policy_file=policy)
+    with progress_shown(enabled=not verbose):
+        from orchestration.runner import run_days
+
+        result = run_days(settings, first_date, last_date, verbose=verbose)
+    from orchestration.pipeline.run import ExitStatus
+    from orchestration.reading.summary import summary_lines
+
+    if result.status is ExitStatus.ERROR:
+        if verbose and result.traceback:
+            typer.echo(result.traceback, err=True)
+        raise RingfenceError(result.message)
+    _print_lines(summary_lines(settings.paths, result, first_date, last_date))
+    if result.status is not ExitStatus.PASSED:
+        typer.echo(f"ringfence: {result.message}", err=True)
+    raise typer.Exit(int(result.status))
+
+
+@app.command()
+def findings(
+    warehouse: WarehouseFolder,
+    day: Annotated[date | None, _optional_day("--date", "Only findings of this day.")] = None,
+    format_: Format = OutputFormat.TABLE,
+    verbose: Verbose = False,
+) -> None:
+    """List the findings that stand."""
+    from orchestration.reading.findings import all_findings, readable_findings
+    from orchestration.reading.output import write_rows
+    from orchestration.reading.published import published_connection
+    from orchestration.settings import WarehousePaths
+
+    with published_connection(WarehousePaths(warehouse.resolve())) as connection:
+        if format_ is not OutputFormat.TABLE:
+            write_rows(all_findings(connection, day), format_)
+            return
+        rows, total = readable_findings(connection, day)
+    if not total:
+        typer.echo("no findings" + (f" on {day}" if day else ""))
+        return
+    write_rows(rows, format_)
+    if total > len(rows.values):
+        typer.echo(f"{total - len(rows.values):,} more of {total:,}; see all with --format csv", err=True)
+
+
+@app.command()
+def query(
+    sql: Annotated[str, typer.Argument(help="One SQL statement on schemas marts and audit.")],
+    warehouse: WarehouseFolder,
+    format_: Format = OutputFormat.TABLE,
+    verbose: Verbose = False,
+) -> None:
+    """Run SQL on the published warehouse, read-only."""
+    from orchestration.reading.output import write_rows
+    from orchestration.reading.published import fetch, published_connection
+    from orchestration.settings import WarehousePaths
+
+    with published_connection(WarehousePaths(warehouse.resolve())) as connection:
+        rows = fetch(connection, sql)
+    write_rows(rows, format_)
+
+
+@app.command()
+def report(
+    warehouse: WarehouseFolder,
+    day: Annotated[date, _optional_day("--date", "Day to report on.")],
+    out: Annotated[Path, typer.Option("--out", help="HTML file to write.")],
+    verbose: Verbose = False,
+) -> None:
+    """Write the solvency report of a day as one self-contained HTML file."""
+    from orchestration.report.solvency import write_report
+    from orchestration.settings import WarehousePaths
+
+    write_report(WarehousePaths(warehouse.resolve()), day, out)
+    typer.echo(f"wrote {out}")
+
+
+@app.command()
+def simulate(
+    scenario: Annotated[str, typer.Option("--scenario", help="Name of a scenario.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder to write the landing zone to.")],
+    days: Annotated[int | None, typer.Option("--days", min=1, help="Days to simulate.")] = None,
+    accounts: Annotated[int | None, typer.Option("--accounts", min=1, help="Customers' accounts.")] = None,
+    seed: Annotated[int, typer.Option("--seed", help="Same seed, same landing zone.")] = 0,
+    verbose: Verbose = False,
+) -> None:
+    """Write a made-up exchange's landing zone, and the faults planted in it (truth.json)."""
+    from orchestration.simulate import simulate as write_simulation
+
+    summary = write_simulation(scenario, out, days=days, accounts=accounts, seed=seed)
+    typer.echo(
+        f"wrote {summary.folder}: {summary.entries:,} ledger entries from {summary.first_date} to {summary.last_date}"
+    )
+
+
+@import_app.command("claims-schedule")
+def claims_schedule(
+    schedule: Annotated[Path, typer.Argument(metavar="FILE", help="The schedule, as filed or as a table.")],
+    prices: Annotated[list[Path], typer.Option("--prices", help="Price file; may be given more than once.")],
+    as_of: Annotated[date, _optional_day("--as-of", "Day of the balances.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder to write the landing zone to.")],
+    cross_margined: Annotated[
+        bool, typer.Option("--cross-margined/--not-cross-margined", help="Whether accounts are margin accounts.")
+    ] = True,
+    verbose: Verbose = False,
+) -> None:
+    """Turn a bankruptcy claims schedule into a landing zone of opening balances."""
+    from orchestration.imports.claims_schedule import import_claims_schedule
+
+    summary = import_claims_schedule(schedule, prices, as_of, out, cross_margined=cross_margined)
+    _print_lines(summary.text_lines())
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option("--out", help="Folder for the demo's landing zone and warehouse.")] = Path(
+        "demo"
+    ),
+    verbose: Verbose = False,
+) -> None:
+    """Simulate an exchange that collapses, run the job on it, and show what it found."""
+    from orchestration.reading.console import progress_shown
+
+    with progress_shown(enabled=not verbose):
+        from orchestration.demo import run_demo
+
+        lines = run_demo(out.resolve())
+    _print_lines(lines)
+
+
+@app.command()
+def dev(
+    landing: Annotated[Path | None, typer.Option("--landing", help="Folder with <table>/... files.")] = None,
+    warehouse: Annotated[Path | None, typer.Option("--warehouse", help="Folder of the warehouse.")] = None,
+    policy: PolicyFile = None,
+    port: Annotated[int, typer.Option("--port", help="Port on 127.0.0.1.")] = 3000,
+    verbose: Verbose = False,
+) -> None:
+    """Open Dagster's UI on this machine, with the whole graph from source to findings."""
+    from orchestration.runner import start_ui
+    from orchestration.settings import from_environment
+
+    start_ui(from_environment(landing=landing, warehouse=warehouse, policy_file=policy), port=port)
+
+
+def _fail(message: str, status: int) -> int:
+    text = " ".join(message.split())
+    typer.echo(f"ringfence: {text}", err=True)
+    if _State.verbose:
+        traceback.print_exc()
+    return status
+
+
+def _invoke(arguments: list[str]) -> int:
+    """Run a command and return its exit status; every error becomes one line on stderr."""
+    try:
+        result = app(arguments, standalone_mode=False, prog_name="ringfence")
+    except click.exceptions.NoArgsIsHelpError as error:
+        typer.echo(error.format_message())
+        return 2
+    except click.UsageError as error:
+        where = f" (see '{error.ctx.command_path} --help')" if error.ctx is not None else ""
+        return _fail(f"{error.format_message()}{where}", 2)
+    except click.Abort:
+        return _fail("interrupted; nothing was published", 1)
+    except RingfenceError as error:
+        return _fail(str(error), error.exit_status)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:  # the last line of defence: one line, and the traceback for those who ask
+        hint = "" if _State.verbose else "; --verbose shows where"
+        return _fail(f"{type(error).__name__}: {error}{hint}", 1)
+    return result if isinstance(result, int) else 0
+
+
+def main() -> NoReturn:
+    """Entry point of the ``ringfence`` script."""
+    _State.verbose = False
+    status = _invoke(sys.argv[1:])
+    sys.stdout.flush()
+    sys.stderr.flush()
+    sys.exit(status)
+
+
+if __name__ == "__main__":
+    main()

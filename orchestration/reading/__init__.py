@@ -1,0 +1,1 @@
+"""Reading what was published, for the command line: connections, output formats, the texts that people see."""

@@ -1,0 +1,13 @@
+"""Names of the output formats, apart from what writes them, so that the command line starts fast."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class OutputFormat(StrEnum):
+    """How results are printed."""
+
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"

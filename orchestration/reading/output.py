@@ -1,0 +1,86 @@
+"""Results as people and programs want them: a table, JSON or CSV. Amounts are exact text in each of them."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import sys
+from datetime import date, datetime, time
+from decimal import Decimal
+from typing import Any, TextIO
+
+from orchestration.reading.formats import OutputFormat
+from orchestration.reading.published import Rows
+
+_PIPED_WIDTH = 200
+
+
+def exact_text(value: Decimal) -> str:
+    """A decimal with all its digits, never in scientific notation."""
+    return format(value, "f")
+
+
+def short_text(value: Any) -> str:
+    """A value for people's eyes: exact, without trailing zeros; nothing for null."""
+    if value is None:
+        return ""
+    if isinstance(value, Decimal):
+        text = exact_text(value)
+        return text.rstrip("0").rstrip(".") if "." in text else text
+    return str(value)
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON can hold it without loss."""
+    if isinstance(value, Decimal):
+        return exact_text(value)
+    if isinstance(value, (datetime, date, time)):
+        return value.isoformat()
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    return value if value is None or isinstance(value, (bool, int, float, str)) else str(value)
+
+
+def _write_json(rows: Rows, stream: TextIO) -> None:
+    objects = [dict(zip(rows.columns, map(_plain, values), strict=True)) for values in rows.values]
+    json.dump(objects, stream, indent=2, ensure_ascii=False)
+    stream.write("\n")
+
+
+def _write_csv(rows: Rows, stream: TextIO) -> None:
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(rows.columns)
+    for values in rows.values:
+        plain = (_plain(value) for value in values)
+        writer.writerow([json.dumps(item) if isinstance(item, (list, dict)) else item for item in plain])
+
+
+def _write_table(rows: Rows, stream: TextIO) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    numeric = [any(isinstance(values[n], (int, Decimal)) for values in rows.values) for n in range(len(rows.columns))]
+    for name, is_numeric in zip(rows.columns, numeric, strict=True):
+        table.add_column(name, justify="right" if is_numeric else "left", overflow="fold")
+    for values in rows.values:
+        table.add_row(*(Text(short_text(value)) for value in values))
+    Console(file=stream, width=None if stream.isatty() else _PIPED_WIDTH).print(table)
+
+
+def write_rows(rows: Rows, format_: OutputFormat, stream: TextIO | None = None) -> None:
+    """Print a result to standard output, or to ``stream``."""
+    target = sys.stdout if stream is None else stream
+    match format_:
+        case OutputFormat.JSON:
+            _write_json(rows, target)
+        case OutputFormat.CSV:
+            _write_csv(rows, target)
+        case OutputFormat.TABLE:
+            _write_table(rows, target)

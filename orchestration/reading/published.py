@@ -1,0 +1,76 @@
+"""Read-only connections to the analysts' file.
+
+What belongs here: opening it so that nothing can be changed or reached through it. What doesn't: queries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import duckdb
+
+from orchestration.errors import ConfigurationError
+from orchestration.settings import WarehousePaths
+
+
+class QueryError(ConfigurationError):
+    """The SQL given can't be run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """A result: column names, and values as Python objects; decimals stay Decimal."""
+
+    columns: tuple[str, ...]
+    values: tuple[tuple[Any, ...], ...]
+
+
+@contextmanager
+def published_connection(paths: WarehousePaths) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection that can read the published file and nothing else.
+
+    Raises ConfigurationError if nothing was published in the folder yet.
+    """
+    if not paths.published_file.exists():
+        raise ConfigurationError(
+            f"no warehouse in {paths.root}: there is no {paths.published_file.name} yet; publish one with"
+            f" 'ringfence run --landing DIR --warehouse {paths.root} --date YYYY-MM-DD'"
+        )
+    try:
+        connection = duckdb.connect(str(paths.published_file), read_only=True)
+    except duckdb.Error as error:
+        raise ConfigurationError(f"{paths.published_file} can't be opened: {first_line(error)}") from error
+    try:
+        connection.execute("set enable_external_access = false")
+        connection.execute("set lock_configuration = true")
+        yield connection
+    finally:
+        connection.close()
+
+
+def first_line(error: Exception) -> str:
+    """The first line of an error's text."""
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
+
+
+def fetch(connection: duckdb.DuckDBPyConnection, sql: str, parameters: Sequence[object] = ()) -> Rows:
+    """Run one statement and return its result. Raises QueryError, in one line, if it can't be run."""
+    try:
+        cursor = connection.execute(sql, list(parameters))
+        columns = tuple(column[0] for column in cursor.description or ())
+        return Rows(columns, tuple(cursor.fetchall()))
+    except duckdb.Error as error:
+        raise QueryError(f"the query can't be run: {first_line(error)}") from error
+
+
+def has_table(connection: duckdb.DuckDBPyConnection, schema: str, table: str) -> bool:
+    """Whether the published file holds that table."""
+    return bool(
+        connection.execute(
+            "select count(*) from information_schema.tables where table_schema = ? and table_name = ?", [schema, table]
+        ).fetchall()[0][0]
+    )

@@ -1,0 +1,108 @@
+"""What a run came to, at one look: coverage, shortfall, worst findings, and where to look next."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import duckdb
+
+from orchestration.pipeline.run import ExitStatus
+from orchestration.reading.published import fetch, has_table, published_connection
+from orchestration.runner import RunResult
+from orchestration.settings import WarehousePaths
+
+_WORST_SHOWN = 8
+
+_HEADLINES = {
+    ExitStatus.PASSED: "PASSED: nothing critical was found",
+    ExitStatus.FAILED_CHECKS: "FAILED: published, with critical findings",
+    ExitStatus.FAILED_INTEGRITY: "REFUSED: the delivery can't be trusted, nothing of it was taken",
+    ExitStatus.ERROR: "ERROR: the program failed, nothing was published",
+}
+
+
+def _usd(amount: Decimal | None) -> str:
+    return "unknown" if amount is None else f"{amount:,.2f} USD"
+
+
+def _solvency_lines(connection: duckdb.DuckDBPyConnection, day: date) -> list[str]:
+    if not has_table(connection, "marts", "fct_solvency_daily"):
+        return []
+    rows = fetch(
+        connection,
+        "select as_of_date, status, customer_liabilities_usd, eligible_reserves_usd, coverage_ratio,"
+        " in_kind_shortfall_usd, unpriced_assets from marts.fct_solvency_daily where as_of_date <= ?"
+        " order by as_of_date desc limit 1",
+        [day],
+    ).values
+    if not rows:
+        return []
+    as_of, status, liabilities, reserves, ratio, shortfall, unpriced = rows[0]
+    coverage = "no liabilities" if ratio is None else f"{ratio * 100:.2f} %"
+    lines = [
+        f"On {as_of}: {status}",
+        f"  owed to customers    {_usd(liabilities)}",
+        f"  eligible reserves    {_usd(reserves)}",
+        f"  coverage             {coverage}",
+        f"  shortfall in kind    {_usd(shortfall)}",
+    ]
+    return [*lines, f"  assets with no price {unpriced}"] if unpriced else lines
+
+
+def _worst(connection: duckdb.DuckDBPyConnection, first: date, last: date, *, integrity: bool) -> list[tuple[Any, ...]]:
+    """The worst finding of each check: how often it fails critically, and its largest case."""
+    condition = "kind = 'integrity'" if integrity else "as_of_date between $1 and $2 and kind <> 'integrity'"
+    rows = fetch(
+        connection,
+        f"""
+        select count(*) over (partition by check_name) as number, check_name, as_of_date, impact_usd, message
+        from audit.finding
+        where {condition} and severity = 'critical' and $1 is not null and $2 is not null
+        qualify row_number() over (
+            partition by check_name
+            order by impact_usd desc nulls last, as_of_date, subject_type, subject_id, asset
+        ) = 1
+        order by impact_usd desc nulls last, check_name
+        """,
+        [first, last],
+    )
+    return list(rows.values)
+
+
+def summary_lines(paths: WarehousePaths, result: RunResult, first: date, last: date) -> list[str]:
+    """The summary of a run, line by line."""
+    lines = [f"{_HEADLINES[result.status]} ({first} to {last})" if first != last else
+             f"{_HEADLINES[result.status]} ({first})"]
+    if not paths.published_file.exists():
+        return [*lines, result.message]
+    with published_connection(paths) as connection:
+        is_integrity = result.status is ExitStatus.FAILED_INTEGRITY
+        lines += [] if is_integrity else _solvency_lines(connection, last)
+        worst = _worst(connection, first, last, integrity=is_integrity)
+        warnings = fetch(
+            connection,
+            "select count(*) from audit.finding where severity = 'warning' and as_of_date between ? and ?",
+            [first, last],
+        ).values[0][0]
+    if worst:
+        lines.append("Worst findings, one for each check that fails:")
+        for number, check, day, impact, message in worst[:_WORST_SHOWN]:
+            more = f" (and {number - 1:,} more)" if number > 1 else ""
+            at_stake = "" if impact is None else f" [{_usd(impact)}]"
+            lines.append(f"  {check} {day}{at_stake}: {message}{more}")
+        if len(worst) > _WORST_SHOWN:
+            lines.append(f"  and {len(worst) - _WORST_SHOWN} more checks")
+    if warnings:
+        lines.append(f"Warnings on these days: {warnings:,}")
+    return [*lines, *_next_steps(paths, last)]
+
+
+def _next_steps(paths: WarehousePaths, last: date) -> list[str]:
+    return [
+        "Next:",
+        f"  ringfence findings --warehouse {paths.root}",
+        f"  ringfence report --warehouse {paths.root} --date {last} --out report.html",
+        f'  ringfence query --warehouse {paths.root} "from marts.fct_solvency_daily order by as_of_date"',
+    ]
