@@ -279,7 +279,10 @@ FAULTS: dict[str, tuple[Callable[[SmallExchange], object], list[Expected]]] = {
     ),
     "the insurance fund below zero": (
         pays("op-insurance", "c1-spot", "USD", "25100", "2022-02-05"),
-        [Expected("no_negative_balance", "op-insurance", "2022-02-05", asset="USD")],
+        [
+            Expected("no_negative_balance", "op-insurance", "2022-02-05", asset="USD"),
+            Expected("no_negative_equity", "op-insurance", "2022-02-05"),
+        ],
     ),
     "a margin borrow without collateral": (
         all_of(pays("c2-margin", "c1-spot", "BTC", "4"), pays("c2-margin", "c1-spot", "USD", "500000")),
@@ -357,9 +360,7 @@ FAULTS: dict[str, tuple[Callable[[SmallExchange], object], list[Expected]]] = {
     "customers' wires to the affiliate's bank account": (
         all_of(
             MM_BANK,
-            lambda exchange: exchange.deposit(
-                "wire", at("2022-01-10", 13), "c3-spot", "w-mm-bank", "USD", "30000"
-            ),
+            lambda exchange: exchange.deposit("wire", at("2022-01-10", 13), "c3-spot", "w-mm-bank", "USD", "30000"),
         ),
         [once("customer_funds_segregated", "w-mm-bank", "2022-01-10")],
     ),
@@ -476,9 +477,7 @@ FAULTS: dict[str, tuple[Callable[[SmallExchange], object], list[Expected]]] = {
         all_of(
             moves("w-btc-hot", "BTC", "-4.75", "2022-01-15", counterparty_wallet_id="w-btc-cold"),
             moves("w-btc-cold", "BTC", "4.75", "2022-01-15", counterparty_wallet_id="w-btc-hot"),
-            lambda exchange: exchange.withdrawal(
-                "large", at("2022-01-14", 13), "c1-spot", "w-btc-cold", "BTC", "1"
-            ),
+            lambda exchange: exchange.withdrawal("large", at("2022-01-14", 13), "c1-spot", "w-btc-cold", "BTC", "1"),
         ),
         [Expected("liquidity_covers_withdrawals", "BTC", "2022-01-15", "2022-01-20", "BTC")],
     ),
