@@ -146,7 +146,7 @@ def _project() -> dict[str, _Node]:
         create_build_file(path, {}, first_date="2022-01-01", last_date="2022-01-01")
         folders = ["--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT)]
         artefacts = ["--target-path", folder, "--log-path", folder]
-        kinds = ["--resource-type", "model", "--resource-type", "seed"]
+        kinds = ["--select", "resource_type:model", "resource_type:seed"]
         with build_file_environment(path):
             runner = dbtRunner()
             result = runner.invoke(
