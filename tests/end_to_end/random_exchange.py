@@ -227,7 +227,7 @@ class RandomExchange:
         for account in self.random.sample(self.inside, min(len(self.inside), 9)):
             day = self.random.choice(self.days)
             start = self.random.choice([self.before, at(day), self.moment(day)])
-            end = self.random.choice([None, None, start + timedelta(minutes=7), at(day + ONE_DAY), at(day)])
+            end = self.random.choice([None, None, start + timedelta(minutes=7), at(day + ONE_DAY)])
             privilege = self.random.choice(kinds)
             limit = Decimal(self.random.choice([1, 5000, 10**9])) if privilege == "credit_line" else None
             first = self.add(
@@ -660,10 +660,10 @@ def report_revenue(exchange: RandomExchange, truth: Exchange) -> None:
     """The months' revenue: as the ledger has it or more; a total, lines, or both; corrected later or not."""
     for month in truth.revenue.months():
         after = first_of_next_month(month)
-        if after > exchange.last or exchange.chance(0.2):
+        ledger = truth.revenue.waterfall(month).ledger_usd
+        if after > exchange.last or ledger <= 0 or exchange.chance(0.2):
             continue
         end = exchange.random.choice([at(after), at(after - ONE_DAY)])
-        ledger = truth.revenue.waterfall(month).ledger_usd
         amount = ledger * Decimal(exchange.random.choice(["1", "1", "1.004", "1.3", "0.9"]))
         kind = exchange.random.choice(["total", "lines", "both"])
         if kind != "lines":

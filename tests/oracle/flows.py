@@ -7,13 +7,14 @@ What doesn't: what a balance is worth to customers (reserves).
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from tests.oracle.books import ONE_DAY, Books, Row, day_end, day_start
 from tests.oracle.decimals import HUNDRED, ZERO, total, value_usd
-from tests.oracle.ledger import Ledger
+from tests.oracle.ledger import Ledger, day_of_snapshot
 from tests.oracle.policy import Policy
 from tests.oracle.prices import Prices
 from tests.oracle.relations import Relations
@@ -75,15 +76,13 @@ class Flows:
 
     # matching ---------------------------------------------------------------------------------------------------
 
-    def matches(self, moment: datetime | None = None) -> dict[tuple[str, str], Match]:
-        """By reference and asset, from what happened before the moment; deposits and withdrawals only."""
+    def matches(self) -> dict[tuple[str, str], Match]:
+        """Deposits and withdrawals by reference and asset."""
         found: dict[tuple[str, str], Match] = defaultdict(Match)
         for entry in self.ledger.entries:
-            if entry["entry_type"] in REFERENCED_TYPES and (moment is None or entry["effective_at"] < moment):
+            if entry["entry_type"] in REFERENCED_TYPES:
                 found[entry["reference"] or f"entry {entry['entry_id']}", entry["asset"]].entries.append(entry)
         for transfer in self.books.rows("wallet_transfers"):
-            if moment is not None and transfer["block_time"] >= moment:
-                continue
             key = (transfer["transfer_id"], transfer["asset"])
             if transfer["transfer_type"] in REFERENCED_TYPES or key in found:
                 found[key].transfer = transfer
@@ -95,19 +94,28 @@ class Flows:
         return match is not None and match.agrees
 
     def unmatched(self, day: date) -> set[tuple[str, str]]:
-        """Subject and asset of what is still unmatched after the policy's days, and of what may not leave at all."""
+        """What is found on the day: sides that waited the policy's days in vain, and amounts that differ.
+
+        A side without the other is found once, the policy's days after it happened; an amount that differs when the
+        second side has come; what may not touch the outside when it does.
+        """
         found = set()
-        for match in self.matches(day_end(day)).values():
-            if match.agrees:
+        patience = timedelta(days=self.policy.unmatched_transfer_days)
+        for match in self.matches().values():
+            transfer = match.transfer
+            moved_on = transfer["block_time"].date() if transfer else None
+            booked_on = [entry["effective_at"].date() for entry in match.entries]
+            for entry in match.entries:
+                overdue = entry["effective_at"].date() + patience
+                if overdue == day and (moved_on is None or moved_on > overdue):
+                    found.add((entry["entry_id"], entry["asset"]))
+            if transfer is None or moved_on is None:
                 continue
-            sides: list[tuple[str, Row, datetime]] = []
-            if match.transfer is not None:
-                sides.append((match.transfer["transfer_id"], match.transfer, match.transfer["block_time"]))
-            else:
-                sides.extend((entry["entry_id"], entry, entry["effective_at"]) for entry in match.entries)
-            for subject, row, moment in sides:
-                if (day - moment.date()).days >= self.policy.unmatched_transfer_days:
-                    found.add((subject, row["asset"]))
+            is_due = transfer["transfer_type"] in REFERENCED_TYPES and moved_on + patience == day
+            if is_due and (not booked_on or min(booked_on) > day):
+                found.add((transfer["transfer_id"], transfer["asset"]))
+            if booked_on and not match.agrees and max(moved_on, *booked_on) == day:
+                found.add((transfer["transfer_id"], transfer["asset"]))
         return found | self.misused_outside(day)
 
     def misused_outside(self, day: date) -> set[tuple[str, str]]:
@@ -123,86 +131,119 @@ class Flows:
                 found.add((entry["entry_id"], entry["asset"]))
         return found
 
+    def customer_amount(self, transfer: Row) -> Decimal:
+        """What of the transfer customers' deposits and withdrawals account for, signed."""
+        match = self.matches().get((transfer["transfer_id"], transfer["asset"]), Match())
+        return total(entry["amount"] for entry in match.entries if self._is_customers(entry))
+
+    def _is_customers(self, entry: Row) -> bool:
+        is_suspense = self.relations.account_class(entry["account_id"]) == "suspense"
+        return is_suspense or self.relations.account(entry["account_id"], entry["effective_at"].date()) == "customer"
+
     # wallets ----------------------------------------------------------------------------------------------------
 
     def roll_forward(self, day: date) -> list[Drift]:
-        """Wallets whose balance moved by more or less than their transfers, beyond the tolerance."""
+        """Wallets whose balance moved by more or less than their transfers, beyond the tolerance.
+
+        Every row is compared with the one before it; a wallet's very first row needs nothing behind it on the first
+        day only. A transfer at the very moment of a row may be in it or not, but the same way at both ends.
+        """
         found = []
-        for (row_day, wallet_id, asset), row in self.wallets.daily_rows.items():
-            if row_day != day:
+        for row in self.books.rows("wallet_balances"):
+            if day_of_snapshot(row) != day:
                 continue
+            place = (row["wallet_id"], row["asset"])
             earlier = [
                 other
-                for (other_day, other_wallet, other_asset), other in self.wallets.daily_rows.items()
-                if (other_wallet, other_asset) == (wallet_id, asset) and other_day < day
+                for other in self.books.rows("wallet_balances")
+                if (other["wallet_id"], other["asset"]) == place and other["as_of"] < row["as_of"]
             ]
-            if not earlier and day == self.books.first_date:
+            if not earlier and day <= self.books.first_date:
                 continue
             previous = max(earlier, key=lambda other: other["as_of"]) if earlier else None
             since = previous["as_of"] if previous else datetime.min
-            moved = total(
-                transfer["amount"]
-                for transfer in self.books.rows("wallet_transfers")
-                if (transfer["wallet_id"], transfer["asset"]) == (wallet_id, asset)
-                and since <= transfer["block_time"] < row["as_of"]
-            )
-            expected = (previous["balance"] if previous else ZERO) + moved
-            drift = abs(row["balance"] - expected)
-            price = self.prices.usd(asset, day)
-            value = value_usd(drift, price)
-            beyond = drift >= self.policy.dust_unpriced_units if value is None else value > self.policy.roll_forward_usd
-            if beyond:
-                found.append(Drift(wallet_id, asset, row["balance"], expected))
+            start = previous["balance"] if previous else ZERO
+            before = start + self._moved(place, lambda moment, row=row, since=since: since <= moment < row["as_of"])
+            through = start + self._moved(place, lambda moment, row=row, since=since: since < moment <= row["as_of"])
+            expected = min(before, through, key=lambda given, row=row: abs(row["balance"] - given))
+            if self._is_beyond_tolerance(abs(row["balance"] - expected), row["asset"], day):
+                found.append(Drift(row["wallet_id"], row["asset"], row["balance"], expected))
         return found
+
+    def _moved(self, place: tuple[str, str], counts: Callable[[datetime], bool]) -> Decimal:
+        return total(
+            transfer["amount"]
+            for transfer in self.books.rows("wallet_transfers")
+            if (transfer["wallet_id"], transfer["asset"]) == place and counts(transfer["block_time"])
+        )
+
+    def _is_beyond_tolerance(self, drift: Decimal, asset: str, day: date) -> bool:
+        value = value_usd(drift, self.prices.usd(asset, day))
+        if value is None:
+            return drift >= self.policy.dust_unpriced_units
+        return value > self.policy.roll_forward_usd
 
     def drained(self, day: date) -> set[tuple[str, str]]:
-        """Wallet and asset that held much of a group's reserves the day before and is now empty or silent."""
-        before = day - ONE_DAY
-        if before < self.books.first_date:
-            return set()
+        """Wallet and asset that held much of a group's reserves when last heard of and is now empty or silent."""
         found = set()
-        for holding in self.reserves.holdings(before):
-            group = self.tokens.in_kind_group(holding.asset, before)
-            held = self.reserves.in_reference_units(holding.eligible, holding.asset, before)
-            whole = self.reserves.coverage(before)[group].eligible
-            if not self.reserves.held_share_is_at_least(held, whole, self.policy.drained_held_pct):
+        for wallet_id, asset in {key[1:] for key in self.wallets.daily_rows}:
+            earlier = [key[0] for key in self.wallets.daily_rows if key[1:] == (wallet_id, asset) and key[0] < day]
+            if not earlier or not self._mattered(wallet_id, asset, max(earlier)):
                 continue
-            balance = self.wallets.balance(holding.wallet_id, holding.asset, day)
-            silent = balance is None and bool(self.wallets.versions(holding.wallet_id, day))
-            if silent or (balance == 0 and not self._emptied_properly(holding.wallet_id, holding.asset, day)):
-                found.add((holding.wallet_id, holding.asset))
+            row = self.wallets.daily_rows.get((day, wallet_id, asset))
+            is_gone = row is None or row["balance"] <= 0 or self.ledger.is_dust(row["balance"], asset, day)
+            if not is_gone:
+                continue
+            since = self.wallets.daily_rows[max(earlier), wallet_id, asset]
+            left = self._unexplained(wallet_id, asset, since, row["as_of"] if row else day_end(day))
+            if left > 0 and not self.ledger.is_dust(left, asset, day):
+                found.add((wallet_id, asset))
         return found
 
-    def _emptied_properly(self, wallet_id: str, asset: str, day: date) -> bool:
-        """Whether the balance left by transfers to other eligible wallets or by customers' matched withdrawals."""
-        eligible = {held.wallet_id for held in self.reserves.holdings(day) if held.eligible > 0}
-        since = self.wallets.daily_rows[day - ONE_DAY, wallet_id, asset]
-        until = self.wallets.daily_rows[day, wallet_id, asset]
-        explained = ZERO
+    def _mattered(self, wallet_id: str, asset: str, day: date) -> bool:
+        """Whether what was eligible of the balance was a large enough part of its group's reserves."""
+        held = [held for held in self.reserves.holdings(day) if (held.wallet_id, held.asset) == (wallet_id, asset)]
+        group = self.tokens.in_kind_group(asset, day)
+        eligible = total(self.reserves.in_reference_units(holding.eligible, asset, day) for holding in held)
+        if not held:
+            return False
+        whole = self.reserves.coverage(day)[group].eligible
+        return self.reserves.held_share_is_at_least(eligible, whole, self.policy.drained_held_pct)
+
+    def _unexplained(self, wallet_id: str, asset: str, since: Row, until: datetime) -> Decimal:
+        """What was held less what went to other eligible wallets, to customers and to the network."""
+        left: Decimal = since["balance"]
         for transfer in self.books.rows("wallet_transfers"):
             if (transfer["wallet_id"], transfer["asset"]) != (wallet_id, asset):
                 continue
-            if not since["as_of"] <= transfer["block_time"] < until["as_of"]:
+            if not since["as_of"] <= transfer["block_time"] <= until:
                 continue
-            if transfer["counterparty_wallet_id"] in eligible or self.is_matched(transfer):
-                explained -= transfer["amount"]
-        return bool(explained >= since["balance"])
+            other, day = transfer["counterparty_wallet_id"], transfer["block_time"].date()
+            is_eligible = other is not None and other != wallet_id and self.reserves.rule_broken(other, day) is None
+            whole = is_eligible or transfer["transfer_type"] == "network_fee"
+            left += transfer["amount"] if whole else self.customer_amount(transfer)
+        return left
 
     # snapshots --------------------------------------------------------------------------------------------------
 
     def unexplained_flow(self, group: str, since: datetime, until: datetime) -> Decimal:
-        """Net flow of the group's customer wallets, neither matched nor between operator wallets."""
+        """Net flow of the group in the operator's wallets, without customers' and not between operator wallets.
+
+        House wallets count: a loan may pass through one.
+        """
         flow = ZERO
         for transfer in self.books.rows("wallet_transfers"):
             day = transfer["block_time"].date()
-            if not since <= transfer["block_time"] < until or not self._is_customer_wallet(transfer["wallet_id"], day):
+            if not since <= transfer["block_time"] < until:
                 continue
-            if self.tokens.in_kind_group(transfer["asset"], day) != group or self.is_matched(transfer):
+            if self.wallets.owner_relation(transfer["wallet_id"], day, transfer["block_time"]) != "operator":
+                continue
+            if self.tokens.in_kind_group(transfer["asset"], day) != group:
                 continue
             other = transfer["counterparty_wallet_id"]
-            if other is not None and self.wallets.owner_relation(other, day) == "operator":
+            if other is not None and self.wallets.owner_relation(other, day, transfer["block_time"]) == "operator":
                 continue
-            flow += transfer["amount"]
+            flow += transfer["amount"] - self.customer_amount(transfer)
         return flow
 
     def _is_customer_wallet(self, wallet_id: str, day: date) -> bool:

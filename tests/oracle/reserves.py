@@ -69,7 +69,7 @@ class Reserves:
     def _judge(self, wallet_id: str, asset: str, day: date) -> Holding:
         balance = self.wallets.balance(wallet_id, asset, day)
         holding = Holding(wallet_id, asset, balance)
-        reason = self.first_reason(wallet_id, asset, day)
+        reason = self.rule_broken(wallet_id, day)
         if balance is None:
             holding.excluded["no_balance"] = self.wallets.last_known_balance(wallet_id, asset, day)
         elif reason is not None:
@@ -78,11 +78,11 @@ class Reserves:
             holding.eligible = balance
         return holding
 
-    def first_reason(self, wallet_id: str, asset: str, day: date) -> str | None:
-        """The first rule that excludes the whole balance; every version of the day must pass each rule."""
+    def rule_broken(self, wallet_id: str, day: date) -> str | None:
+        """The first rule that a wallet breaks whatever it holds; every version of the day must pass each rule."""
         versions = self.wallets.versions(wallet_id, day)
-        if self.wallets.balance(wallet_id, asset, day) is None:
-            return "no_balance"
+        if not versions:
+            return "not_operator"
         if self.wallets.namesakes(wallet_id, day):
             return "duplicate_address"
         if any(self.relations.entity(row["owner_entity_id"], day) != "operator" for row in versions):

@@ -7,7 +7,7 @@ management themselves (reported).
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
@@ -20,6 +20,7 @@ from tests.oracle.relations import Relations
 from tests.oracle.reported import Figure, figures, first_of_next_month, months_of
 from tests.oracle.tokens import Tokens
 
+LINE_COLUMNS = ("revenue_date", "revenue_type", "payer_relation", "asset", "is_own_token", "is_backdated")
 REVENUE_TYPES = frozenset({"fee", "interest", "funding", "liquidation", "revenue", "rebate", "reward"})
 
 
@@ -27,7 +28,7 @@ REVENUE_TYPES = frozenset({"fee", "interest", "funding", "liquidation", "revenue
 class Part:
     """The part of one revenue entry that payers of one relation paid."""
 
-    entry_id: str
+    known_at: datetime
     revenue_date: date
     revenue_type: str
     payer_relation: str
@@ -135,7 +136,7 @@ class Revenue:
             quantity = rounded(product(entry["amount"], share), 18)
             found.append(
                 Part(
-                    entry_id=entry["entry_id"],
+                    known_at=entry["known_at"],
                     revenue_date=day,
                     revenue_type=entry["entry_type"],
                     payer_relation=relation,
@@ -149,20 +150,26 @@ class Revenue:
             )
         return found
 
-    def daily_rows(self) -> list[Row]:
-        """fct_revenue_daily."""
-        columns = ("revenue_date", "revenue_type", "payer_relation", "asset", "is_own_token", "is_backdated")
+    def lines(self) -> list[Part]:
+        """fct_revenue_daily: parts summed up, and valued at that grain, which is the one that is stored."""
         sums: dict[tuple[object, ...], list[Part]] = defaultdict(list)
         for part in self.parts():
-            sums[tuple(getattr(part, column) for column in columns)].append(part)
-        rows = []
-        for key, parts in sums.items():
-            values = [part.value_usd for part in parts]
-            row: Row = dict(zip(columns, key, strict=True))
-            row["quantity"] = total(part.quantity for part in parts)
-            row["value_usd"] = None if None in values else total(values)
-            rows.append(row)
-        return rows
+            sums[tuple(getattr(part, column) for column in LINE_COLUMNS)].append(part)
+        return [self._valued(parts[0], total(part.quantity for part in parts)) for parts in sums.values()]
+
+    def _valued(self, part: Part, quantity: Decimal) -> Part:
+        day, asset = part.revenue_date, part.asset
+        return replace(
+            part,
+            quantity=quantity,
+            value_usd=value_usd(quantity, self.prices.usd(asset, day)),
+            liquidation_value_usd=self.tokens.liquidation_value_usd(quantity, asset, day),
+        )
+
+    def daily_rows(self) -> list[Row]:
+        """The lines as rows."""
+        columns = (*LINE_COLUMNS, "quantity", "value_usd")
+        return [{column: getattr(line, column) for column in columns} for line in self.lines()]
 
     def monthly_figures(self) -> dict[date, Figure]:
         """Reported revenue in USD by month; longer periods are left out."""
@@ -175,7 +182,7 @@ class Revenue:
 
     def waterfall(self, month: date) -> Waterfall:
         """One month: every part of every entry in exactly one step."""
-        parts = [part for part in self.parts() if part.month == month]
+        parts = [part for part in self.lines() if part.month == month]
         on_time = [part for part in parts if not part.is_backdated]
         customers = [part for part in on_time if part.payer_relation == "customer"]
         own = [part for part in customers if part.is_own_token]

@@ -6,12 +6,12 @@ What belongs here: validity, normalised addresses, the day's balance rows. What 
 from __future__ import annotations
 
 from collections import defaultdict
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 
 from tests.oracle.books import Books, Row
 from tests.oracle.ledger import last_of_day
-from tests.oracle.relations import Relations, holds_during
+from tests.oracle.relations import Relations, holds_at, holds_during
 
 
 def normalised_address(row: Row) -> tuple[str, str]:
@@ -54,10 +54,12 @@ class Wallets:
         versions = self.versions(wallet_id, day)
         return versions[-1] if versions else None
 
-    def owner_relation(self, wallet_id: str, day: date) -> str | None:
-        """The relation of the wallet's owner at the end of the day."""
-        version = self.last_version(wallet_id, day)
-        return self.relations.entity(version["owner_entity_id"], day) if version else None
+    def owner_relation(self, wallet_id: str, day: date, moment: datetime | None = None) -> str | None:
+        """The relation on the day of the wallet's owner, at the end of the day or at a moment of it."""
+        versions = self.versions(wallet_id, day)
+        if moment is not None:
+            versions = [row for row in versions if holds_at(row, moment)]
+        return self.relations.entity(versions[-1]["owner_entity_id"], day) if versions else None
 
     def balance(self, wallet_id: str, asset: str, day: date) -> Decimal | None:
         """The day's balance; None if no row was delivered for it."""

@@ -195,7 +195,7 @@ weighted as (
             and revenue_entries.is_income = net_weights.is_income
 ),
 
--- Mixed payers are rare: only then is a proportion worked out. What is left after it is the remaining payer's, so
+-- Mixed payers are rare: only then is a proportion worked out, and only if they didn't pay just this entry. What is left after it is the remaining payer's, so
 -- that the parts add up to the entry exactly.
 split as (
     select
@@ -212,6 +212,7 @@ split as (
         case
             when affiliate_weight = 0 then 0
             when customer_weight = 0 and operator_weight = 0 then amount
+            when customer_weight + affiliate_weight + operator_weight = abs(amount) then sign(amount) * affiliate_weight
             else {{ exact_product(
                 'amount', exact_ratio('affiliate_weight', '(customer_weight + affiliate_weight + operator_weight)', 18)
             ) }}
@@ -220,6 +221,7 @@ split as (
             when customer_weight = 0 then 0
             when affiliate_weight = 0 and operator_weight = 0 then amount
             when operator_weight = 0 then null
+            when customer_weight + affiliate_weight + operator_weight = abs(amount) then sign(amount) * customer_weight
             else {{ exact_product(
                 'amount', exact_ratio('customer_weight', '(customer_weight + affiliate_weight + operator_weight)', 18)
             ) }}
