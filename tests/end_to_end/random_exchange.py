@@ -16,8 +16,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import pyarrow
-import pyarrow.parquet
+import pyarrow as pa
 
 from orchestration.contract import ColumnKind, table, tables_by_name
 from tests.oracle.decimals import exactly, total, value_usd
@@ -709,12 +708,12 @@ def _json_value(exchange: RandomExchange, value: Any) -> Any:
     return _time_text(exchange, value) if isinstance(value, datetime) else value
 
 
-def _parquet_type(kind: ColumnKind) -> pyarrow.DataType:
+def _parquet_type(kind: ColumnKind) -> pa.DataType:
     if kind in (ColumnKind.DECIMAL, ColumnKind.PERCENT):
-        return pyarrow.decimal128(38, 18)
+        return pa.decimal128(38, 18)
     if kind is ColumnKind.TIMESTAMP:
-        return pyarrow.timestamp("us", tz="UTC")
-    return pyarrow.int64() if kind is ColumnKind.INTEGER else pyarrow.string()
+        return pa.timestamp("us", tz="UTC")
+    return pa.int64() if kind is ColumnKind.INTEGER else pa.string()
 
 
 def write_file(exchange: RandomExchange, name: str, rows: list[Row], path: Path, file_format: str) -> None:
@@ -723,7 +722,7 @@ def write_file(exchange: RandomExchange, name: str, rows: list[Row], path: Path,
     exchange.random.shuffle(columns)
     path.parent.mkdir(parents=True, exist_ok=True)
     if file_format == "parquet":
-        schema = pyarrow.schema([(column, _parquet_type(table(name).column(column).kind)) for column in columns])
+        schema = pa.schema([(column, _parquet_type(table(name).column(column).kind)) for column in columns])
         exact = [
             {
                 column: value.quantize(Decimal("1e-18")) if isinstance(value, Decimal) else value
@@ -731,7 +730,7 @@ def write_file(exchange: RandomExchange, name: str, rows: list[Row], path: Path,
             }
             for row in rows
         ]
-        pyarrow.parquet.write_table(pyarrow.Table.from_pylist(exact, schema=schema), path)
+        pa.parquet.write_table(pa.Table.from_pylist(exact, schema=schema), path)
     elif file_format == "jsonl":
         lines = [json.dumps({column: _json_value(exchange, row[column]) for column in columns}) for row in rows]
         path.write_text("".join(line + "\n" for line in lines), encoding="utf-8")

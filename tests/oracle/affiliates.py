@@ -48,6 +48,7 @@ class Affiliates:
 
     def __init__(
         self,
+        *,
         books: Books,
         policy: Policy,
         relations: Relations,

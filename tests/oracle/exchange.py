@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 from tests.oracle.affiliates import Affiliates
 from tests.oracle.books import Books, read_books
@@ -27,28 +28,19 @@ class Exchange:
 
     def __init__(self, books: Books, policy: Policy | None = None):
         self.books = books
-        self.policy = policy or Policy()
-        self.relations = Relations(books, self.policy)
+        self.policy = policy = policy or Policy()
+        self.relations = Relations(books, policy)
         self.prices = Prices(books)
-        self.ledger = Ledger(books, self.policy, self.relations, self.prices)
+        self.ledger = Ledger(books, policy, self.relations, self.prices)
         self.wallets = Wallets(books, self.relations)
-        self.tokens = Tokens(books, self.policy, self.relations, self.prices, self.ledger, self.wallets)
-        self.equities = Equities(self.policy, self.prices, self.ledger, self.tokens)
-        self.reserves = Reserves(self.policy, self.prices, self.ledger, self.wallets, self.tokens)
-        self.affiliates = Affiliates(
-            books, self.policy, self.relations, self.prices, self.ledger, self.tokens, self.equities
-        )
-        self.flows = Flows(
-            books,
-            self.policy,
-            self.relations,
-            self.prices,
-            self.ledger,
-            self.wallets,
-            self.tokens,
-            self.reserves,
-        )
-        self.revenue = Revenue(books, self.policy, self.relations, self.prices, self.ledger, self.tokens)
+        sources: dict[str, Any] = {"books": books, "policy": policy, "relations": self.relations}
+        figures: dict[str, Any] = {"prices": self.prices, "ledger": self.ledger}
+        self.tokens = Tokens(**sources, **figures, wallets=self.wallets)
+        self.equities = Equities(policy, self.prices, self.ledger, self.tokens)
+        self.reserves = Reserves(policy=policy, **figures, wallets=self.wallets, tokens=self.tokens)
+        self.affiliates = Affiliates(**sources, **figures, tokens=self.tokens, equities=self.equities)
+        self.flows = Flows(**sources, **figures, wallets=self.wallets, tokens=self.tokens, reserves=self.reserves)
+        self.revenue = Revenue(**sources, **figures, tokens=self.tokens)
 
 
 def read_exchange(landing: Path, last_date: date, policy: Policy | None = None) -> Exchange:

@@ -18,6 +18,7 @@ from tests.oracle.ledger import Ledger, day_of_snapshot
 from tests.oracle.policy import Policy
 from tests.oracle.prices import Prices
 from tests.oracle.relations import Relations
+from tests.oracle.reported import figures, snapshot_day
 from tests.oracle.reserves import Reserves
 from tests.oracle.tokens import Tokens
 from tests.oracle.wallets import Wallets, normalised_address
@@ -56,6 +57,7 @@ class Flows:
 
     def __init__(
         self,
+        *,
         books: Books,
         policy: Policy,
         relations: Relations,
@@ -257,15 +259,16 @@ class Flows:
     def window_dressed(self, day: date) -> set[str]:
         """Groups whose reserves came in before a snapshot and are first seen to have left on the day."""
         span = timedelta(days=self.policy.window_dressing_days)
-        snapshots = {row["period_end"] for row in self.books.rows("reported_figures") if row["figure"] == "reserves"}
         found = set()
-        for snapshot in snapshots:
-            snapshot_day = (snapshot - timedelta(microseconds=1)).date()
+        for figure in figures(self.books, "reserves"):
+            described = snapshot_day(figure)
+            is_moment = (figure.period_end - timedelta(microseconds=1)).date() == described
+            snapshot = figure.period_end if is_moment else day_end(described)
             if not snapshot < day_end(day) or day_start(day) >= snapshot + span:
                 continue
-            if not self.books.first_date <= snapshot_day <= self.books.last_date:
+            if not self.books.first_date <= described <= self.books.last_date:
                 continue
-            for group, line in self.reserves.coverage(snapshot_day).items():
+            for group, line in self.reserves.coverage(described).items():
                 limit = line.eligible * self.policy.window_dressing_flow_pct
                 if limit <= 0 or self.unexplained_flow(group, snapshot - span, snapshot) * HUNDRED < limit:
                     continue
@@ -330,8 +333,7 @@ class Flows:
         for entry in self.ledger.entries:
             if entry["entry_type"] != "withdrawal" or not day_start(day) <= entry["effective_at"] < day_end(day):
                 continue
-            is_customers = self.relations.account(entry["account_id"], day) == "customer"
-            if is_customers and self.tokens.in_kind_group(entry["asset"], day) == group:
+            if self._is_customers(entry) and self.tokens.in_kind_group(entry["asset"], day) == group:
                 withdrawn -= entry["amount"]
         return withdrawn
 

@@ -43,7 +43,7 @@ class GroupCoverage:
 class Reserves:
     """Reserves by day."""
 
-    def __init__(self, policy: Policy, prices: Prices, ledger: Ledger, wallets: Wallets, tokens: Tokens):
+    def __init__(self, *, policy: Policy, prices: Prices, ledger: Ledger, wallets: Wallets, tokens: Tokens):
         self.policy = policy
         self.prices = prices
         self.ledger = ledger
@@ -81,19 +81,15 @@ class Reserves:
     def rule_broken(self, wallet_id: str, day: date) -> str | None:
         """The first rule that a wallet breaks whatever it holds; every version of the day must pass each rule."""
         versions = self.wallets.versions(wallet_id, day)
-        if not versions:
-            return "not_operator"
-        if self.wallets.namesakes(wallet_id, day):
-            return "duplicate_address"
-        if any(self.relations.entity(row["owner_entity_id"], day) != "operator" for row in versions):
-            return "not_operator"
-        if any(row["purpose"] != "customer" for row in versions):
-            return "not_customer_purpose"
-        if any(row["custody"] not in self.policy.eligible_custody for row in versions):
-            return "custody"
-        if any(not self.is_proven(row, day) for row in versions):
-            return "unproven"
-        return None
+        owners = {self.relations.entity(row["owner_entity_id"], day) for row in versions}
+        rules = {
+            "duplicate_address": not self.wallets.namesakes(wallet_id, day),
+            "not_operator": owners == {"operator"},
+            "not_customer_purpose": all(row["purpose"] == "customer" for row in versions),
+            "custody": all(row["custody"] in self.policy.eligible_custody for row in versions),
+            "unproven": all(self.is_proven(row, day) for row in versions),
+        }
+        return next((reason for reason, is_kept in rules.items() if not is_kept), None)
 
     def is_proven(self, version: Row, day: date) -> bool:
         """Whether ownership was proven at most the policy's days before the end of the day."""

@@ -74,7 +74,7 @@ class Revenue:
     """Revenue of the operator's fee and house accounts."""
 
     def __init__(
-        self, books: Books, policy: Policy, relations: Relations, prices: Prices, ledger: Ledger, tokens: Tokens
+        self, *, books: Books, policy: Policy, relations: Relations, prices: Prices, ledger: Ledger, tokens: Tokens
     ):
         self.books = books
         self.policy = policy

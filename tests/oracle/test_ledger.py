@@ -72,14 +72,16 @@ def test_value_is_rounded_half_up_at_eight_places() -> None:
 
 def test_a_balance_without_a_price_has_no_value() -> None:
     rows = liability_rows(book(entry("spot", "DEAD", "5")), DAY)
-    assert rows[0]["liability"] == 5 and rows[0]["liability_usd"] is None
+    assert rows[0]["liability"] == 5
+    assert rows[0]["liability_usd"] is None
 
 
 def test_equity_takes_haircuts_from_collateral_and_none_from_debt() -> None:
     # 1 BTC x 100 x 0.90 + 10 USDC x 0.98 - 60 USD = 90 + 9.8 - 60 = 39.8
     world = book(entry("margin", "BTC", "1"), entry("margin", "USDC", "10"), entry("margin", "USD", "-60"))
     equity = world.equities.of_account("margin", DAY)
-    assert equity.equity_usd == Decimal("39.8") and equity.borrowing_usd == 60
+    assert equity.equity_usd == Decimal("39.8")
+    assert equity.borrowing_usd == 60
     assert not set(no_negative_balance(world, DAY))
 
 

@@ -146,7 +146,9 @@ def test_lines_sum_up_unless_there_is_a_total_and_the_latest_counts() -> None:
 
 def test_a_month_without_a_report_has_null_steps() -> None:
     line = world(*paid("a", "spot", "USD", "1")).revenue.monthly_rows()[0]
-    assert line["ledger_usd"] == 1 and line["reported_usd"] is None and line["backdated_usd"] is None
+    assert line["ledger_usd"] == 1
+    assert line["reported_usd"] is None
+    assert line["backdated_usd"] is None
 
 
 def figure(start: str | None, end: str) -> Figure:

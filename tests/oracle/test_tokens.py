@@ -55,7 +55,8 @@ def test_only_the_last_row_of_each_source_counts() -> None:
     ]
     price = world(token_prices=prices).prices.daily("ONE", DAY)
     # 5 and 6: the lower median is 5, the spread 1/5
-    assert price.price_usd == 5 and price.spread == Decimal("0.2")
+    assert price.price_usd == 5
+    assert price.spread == Decimal("0.2")
 
 
 def test_a_token_that_an_affiliate_issued_is_own() -> None:

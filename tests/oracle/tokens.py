@@ -54,7 +54,7 @@ class Tokens:
     """Own tokens by day."""
 
     def __init__(
-        self, books: Books, policy: Policy, relations: Relations, prices: Prices, ledger: Ledger, wallets: Wallets
+        self, *, books: Books, policy: Policy, relations: Relations, prices: Prices, ledger: Ledger, wallets: Wallets
     ):
         self.books = books
         self.policy = policy
