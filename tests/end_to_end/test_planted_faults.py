@@ -268,7 +268,7 @@ QUIET = {
     ),
     "an affiliate as owner of its own wallet": MM_WALLET,
     "a large genuine withdrawal": lambda exchange: exchange.withdrawal(
-        "large", at("2022-01-10", 13), "c1-spot", "w-btc-hot", "BTC", "4"
+        "large", at("2022-01-10", 13), "c1-spot", "w-btc-hot", "BTC", "2"
     ),
 }
 
