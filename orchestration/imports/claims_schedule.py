@@ -38,6 +38,8 @@ NUMERAIRE = "USD"
 REJECTS_FILE = "import_rejects.csv"
 _SNAPSHOT_TIME = time(23, 59, 59)
 _NAMES_SHOWN = 8
+_REJECTS_SHOWN = 20
+_TEXT_SHOWN = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +93,7 @@ class ImportSummary:
     rejects: tuple[RejectedLine, ...]
 
     def text_lines(self) -> list[str]:
-        """The summary for a person, one statement a line; refused lines are in the rejects file."""
+        """The summary for a person, one statement a line; all that was refused is in the rejects file."""
         lines = [
             f"{self.schedule} ({self.layout} layout): {self.balances:,} balances of {self.customers:,} customers in"
             f" {self.assets:,} assets; {self.negative_balances:,} below zero, {self.zero_balances:,} of zero",
@@ -113,8 +115,14 @@ class ImportSummary:
             lines.append(f"prices of assets that the schedule doesn't hold: {len(self.unused_prices):,}")
         if self.rejects:
             lines.append(
-                f"REFUSED: {len(self.rejects):,} texts, listed in {self.rejects_file}; their amounts are in no figure"
+                f"REFUSED: {len(self.rejects):,} texts, whose amounts are in no figure; see {self.rejects_file}"
             )
+            lines += [
+                f"  {reject.file}, line {reject.line}: {_beginning(reject.text)} ({reject.reason})"
+                for reject in self.rejects[:_REJECTS_SHOWN]
+            ]
+        if len(self.rejects) > _REJECTS_SHOWN:
+            lines.append(f"  and {len(self.rejects) - _REJECTS_SHOWN:,} more")
         lines.append(f"landing zone of {self.as_of.isoformat()} written to {self.out}")
         return lines
 
@@ -319,6 +327,10 @@ def _summary(
         oldest_price=min((price.as_of for price in used), default=None),
         rejects=(*reading.rejects, *price_reading.rejects),
     )
+
+
+def _beginning(text: str) -> str:
+    return text if len(text) <= _TEXT_SHOWN else f"{text[: _TEXT_SHOWN - 3]}..."
 
 
 def _named(names: Iterable[str]) -> str:
