@@ -220,19 +220,22 @@ class _FiledReader:
     def _add(self, customer: _Customer, item: ClaimItem) -> None:
         """Add the item to the customer's balances, or refuse it."""
         customer.has_items = True
-        text, lines = customer.text[item.start : item.end], customer.lines_of(item)
-        shown = f"{customer.code}: {text}"
         if item.name is None:
-            self.reading.reject(lines, shown, "the text is not ASSET[amount]")
+            self._refuse_item(customer, item, "the text is not ASSET[amount]")
         elif "(" not in item.name and " " in item.name.strip() and customer.is_name_torn(item):
-            self.reading.reject(lines, shown, "the asset's name is torn between lines")
+            self._refuse_item(customer, item, "the asset's name is torn between lines")
         else:
             try:
                 amount = parse_amount(item.amount, round_to_contract=self.round_to_contract)
             except AmountError as error:
-                self.reading.reject(lines, shown, str(error))
+                self._refuse_item(customer, item, str(error))
             else:
                 self.reading.add(customer.code, asset_name(item.name), amount)
+
+    def _refuse_item(self, customer: _Customer, item: ClaimItem, reason: str) -> None:
+        """Refuse a stretch of the customer's list."""
+        text = customer.text[item.start : item.end]
+        self.reading.reject(customer.lines_of(item), f"{customer.code}: {text}", reason)
 
     def _refuse_line(self, line: TextLine, reason: str) -> None:
         """Refuse a whole line; what follows it can't be told to be the same customer's."""
