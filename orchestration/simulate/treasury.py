@@ -48,8 +48,10 @@ def pay_bank_charges(today: Today, desk: Desk) -> None:
 
 
 def sweep(today: Today, desk: Desk) -> None:
-    """Bring hot wallets (and the first dollar bank) back to their share when they have drifted from it."""
+    """Bring hot wallets (and the first dollar bank) back to their share: closely on Mondays, else if far from it."""
     book, wallets = today.book, today.world.wallets
+    is_monday = today.clock.date_of(today.day).weekday() == 0
+    low, high = (0.99, 1.01) if is_monday else (0.7, 1.4)
     for asset, base in desk.base_slot.items():
         symbol = ASSETS[asset].symbol
         slots = desk.liquid_slots[asset]
@@ -58,12 +60,10 @@ def sweep(today: Today, desk: Desk) -> None:
         whole = sum(shares.values()) + wallets[int(book.slot_wallet[base])].shares[symbol]
         for slot in slots:
             target = int(total * (shares[slot] / whole))
-            if 0.85 * target <= book.slots[slot] <= 1.2 * target:
+            if low * target <= book.slots[slot] <= high * target:
                 continue
-            move = target - int(book.slots[slot])
-            move = min(move, int(book.slots[base]) * 9 // 10)
-            if move == 0:
-                continue
-            pair, when = np.array([slot, base]), today.clock.at(today.day, 22.7)
-            other = book.slot_wallet[pair[::-1]]
-            book.transfer(pair, np.array([move, -move]), "internal", when, counterparty=other)
+            move = min(target - int(book.slots[slot]), int(book.slots[base]) * 9 // 10)
+            if move:
+                pair, when = np.array([slot, base]), today.clock.at(today.day, 22.7)
+                other = book.slot_wallet[pair[::-1]]
+                book.transfer(pair, np.array([move, -move]), "internal", when, counterparty=other)
