@@ -29,26 +29,28 @@
 
 {% macro read_again(table, alias) -%}
     {#- Whether the partition that an accepted row is kept for was read again, or has vanished, in this run. -#}
-    exists (
-        select 1
-        from landing_files
-        where
-            landing_files.table_name = '{{ table.name }}'
-            and landing_files.status <> 'unchanged'
-            and landing_files.partition_date is not distinct from {{ alias }}.partition_date
-    )
+    {%- if table.is_dated -%}
+        {{ alias }}.partition_date in (
+            select landing_files.partition_date
+            from landing_files
+            where landing_files.table_name = '{{ table.name }}' and landing_files.status <> 'unchanged'
+        )
+    {%- else -%}
+        exists (
+            select 1
+            from landing_files
+            where landing_files.table_name = '{{ table.name }}' and landing_files.status <> 'unchanged'
+        )
+    {%- endif -%}
 {%- endmacro %}
 
 
 {% macro is_bad_row(table, alias) -%}
     {#- Whether a row has a schema issue: its bad values are null, so it proves nothing else. -#}
-    exists (
-        select 1
+    row({{ alias }}.source_file, {{ alias }}.source_row) in (
+        select row(bad_rows.source_file, bad_rows.source_row)
         from bad_rows
-        where
-            bad_rows.table_name = '{{ table.name }}'
-            and bad_rows.source_file = {{ alias }}.source_file
-            and bad_rows.source_row = {{ alias }}.source_row
+        where bad_rows.table_name = '{{ table.name }}'
     )
 {%- endmacro %}
 

@@ -11,6 +11,7 @@ import duckdb
 from orchestration.contract import TABLES, Table, raw_columns
 from orchestration.errors import RingfenceError
 from orchestration.landing.schemas import reset_incoming
+from orchestration.sql import quoted
 
 
 def same_identity(table: Table, left: str, right: str) -> str:
@@ -110,6 +111,9 @@ def _append(connection: duckdb.DuckDBPyConnection, table: Table) -> int:
     inserted = connection.execute(
         f"insert into raw.{table.name} ({names}) select {names} from incoming.{table.name} as arrived"
         f" where not exists (select 1 from raw.{table.name} as kept where {same_identity(table, 'kept', 'arrived')})"
+        # Even where policy lets a schema issue pass, a row that isn't what the contract says is never taken.
+        " and row(source_file, source_row) not in"
+        f" (select row(source_file, source_row) from incoming.bad_row where table_name = {quoted(table.name)})"
         f"{first}"
     ).fetchall()
     return int(inserted[0][0])

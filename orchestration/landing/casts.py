@@ -58,14 +58,14 @@ class Cast:
         """What the contract wants of the column, in words."""
         if self.column.kind is ColumnKind.ENUM:
             return "one of " + ", ".join(self.column.values)
-        return EXPECTED[self.column.kind]
+        return EXPECTED[self.column.kind] + (", above zero" if self.column.positive else "")
 
 
 def create_cast_macros(connection: duckdb.DuckDBPyConnection) -> None:
     """Create the temporary macros that the casts call, for the life of this connection."""
     # 1.23E+3 becomes 1230 by moving the point in the text: going through a number type would round.
     connection.execute(
-        rf"""
+        r"""
         create or replace temp macro landing_moved_point(whole, fraction, places) as
             case
                 when places >= length(fraction) then whole || rpad(fraction, cast(places as integer), '0')
@@ -205,6 +205,9 @@ def cast_for(column: Column, source: str, type_: str) -> Cast:
         delivered = source
         value, problem = _from_typed(column, source, type_)
     shown = f"cast({source} as varchar)"
+    if column.positive:
+        problem = f"case when {value} is not null then 'zero or less' else {problem} end"
+        value = f"case when {value} > 0 then {value} end"
     if column.kind is ColumnKind.PERCENT:
         problem = f"case when {value} is not null then 'percentage outside 0 to 100' else {problem} end"
         value = f"case when {value} between 0 and 100 then {value} end"

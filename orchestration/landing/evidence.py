@@ -41,9 +41,18 @@ def _named_rows(table: Table, schema: str) -> str:
     condition = f"{key} in ({wanted})"
     if "transaction_id" in table.column_names:
         condition += f" or source.transaction_id in ({wanted} and is_transaction)"
+    content, joined = _content(table, "source"), ""
+    if schema == "incoming":
+        # A row that didn't conform is shown as it was delivered, not as it could be read.
+        content, condition = f"coalesce(delivered.content, {content})", f"{condition} or delivered.content is not null"
+        joined = (
+            " left join (select source_file, source_row, min(content) as content from incoming.schema_issue"
+            f" where table_name = {quoted(table.name)} and source_row is not null group by all) as delivered"
+            " on source.source_file = delivered.source_file and source.source_row = delivered.source_row"
+        )
     return (
-        f"select {quoted(table.name)} as source_table, {key} as row_key, partition_date, source_file, source_row,"
-        f" {_content(table, 'source')} as content from {schema}.{table.name} as source where {condition}"
+        f"select {quoted(table.name)} as source_table, {key} as row_key, source.partition_date, source.source_file,"
+        f" source.source_row, {content} as content from {schema}.{table.name} as source{joined} where {condition}"
     )
 
 
@@ -54,17 +63,16 @@ def collect_source_rows(connection: duckdb.DuckDBPyConnection) -> int:
     conform is kept as it was delivered, under its file and row.
     """
     _name_wanted_keys(connection)
-    tables = connection.execute("select distinct source_table from landing_wanted").fetchall()
+    tables = connection.execute(
+        "select source_table from landing_wanted union select table_name from incoming.schema_issue"
+    ).fetchall()
     named = {name for (name,) in tables}
     selects = [_named_rows(table, schema) for table in TABLES if table.name in named for schema in ("raw", "incoming")]
-    selects.append(
-        "select distinct table_name as source_table, source_file || ':' || source_row as row_key, partition_date,"
-        " source_file, source_row, content from incoming.schema_issue where content is not null"
-    )
+    if not selects:
+        return 0
     inserted = connection.execute(
         f"insert into audit.source_row (source_table, row_key, partition_date, source_file, source_row, content)"
         f" select * from ({' union '.join(selects)}) except select source_table, row_key, partition_date, source_file,"
         " source_row, content from audit.source_row order by all"
     ).fetchall()
-    connection.execute("drop table temp.main.landing_wanted")
     return int(inserted[0][0])

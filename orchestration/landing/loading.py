@@ -75,6 +75,8 @@ def load_table(
     loader = _Loader(connection, table, landing)
     for misplaced in discovery.misplaced:
         loader.record(None, misplaced.relative, (Issue(misplaced.problem, misplaced.expected),), 1)
+    if changes.files:
+        create_cast_macros(connection)
     for source in sources_of(connection, table, changes.files):
         loader.load(source)
         if progress is not None:
@@ -96,7 +98,6 @@ def _prepare(connection: duckdb.DuckDBPyConnection) -> None:
     # Rows are numbered in the order of the file; offsets are shown in UTC wherever the machine stands.
     connection.execute("set preserve_insertion_order = true")
     connection.execute("set TimeZone = 'UTC'")
-    create_cast_macros(connection)
 
 
 def _forget(connection: duckdb.DuckDBPyConnection, table: Table, run_id: str) -> None:

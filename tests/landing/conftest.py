@@ -9,7 +9,10 @@ import duckdb
 import pytest
 
 from orchestration.landing import create_schemas
+from orchestration.policy import load_policy, write_policy
+from tests.landing.integrity import INTEGRITY, Books, write_healthy
 from tests.landing.zone import Zone
+from tests.support.warehouse import DATABASE, compiled_models
 
 
 @pytest.fixture
@@ -26,3 +29,13 @@ def connection() -> Iterator[duckdb.DuckDBPyConnection]:
     with duckdb.connect() as connection_:
         create_schemas(connection_)
         yield connection_
+
+
+@pytest.fixture
+def books(zone: Zone, tmp_path: Path) -> Iterator[Books]:
+    """A healthy landing zone of three days and an empty build file."""
+    write_healthy(zone)
+    with duckdb.connect(str(tmp_path / f"{DATABASE}.duckdb")) as connection_:
+        create_schemas(connection_)
+        write_policy(connection_, load_policy())
+        yield Books(zone, connection_, compiled_models(INTEGRITY))

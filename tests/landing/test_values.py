@@ -1,4 +1,4 @@
-"""Every way in which a delivered value can be wrong is refused with file, line, column and value; what is right, isn't."""
+"""Every bad value is refused with file, line, column and value; every good one arrives as it was meant."""
 
 from __future__ import annotations
 
@@ -183,6 +183,14 @@ def test_whole_numbers(
         assert query(connection, "select block_height from incoming.wallet_balances") == [
             {"block_height": block_height}
         ]
+
+
+@pytest.mark.parametrize("value", ["0", "-0.5", "0e5"])
+def test_prices_are_positive(connection: duckdb.DuckDBPyConnection, zone: Zone, value: str) -> None:
+    row = {"asset": "BTC", "price_usd": value, "volume_usd": "0", "as_of": DAY, "source": "market"}
+    relative = zone.rows("token_prices", [row])
+    load(connection, zone, "token_prices")
+    assert issues(connection) == [(relative, 2, "price_usd", value, "zero or less")]
 
 
 def test_a_thousand_problems_are_kept_and_all_are_counted(connection: duckdb.DuckDBPyConnection, zone: Zone) -> None:

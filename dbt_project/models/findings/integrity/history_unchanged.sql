@@ -33,12 +33,10 @@ unreadable_partitions as (
     where
         {{ read_again(table, 'kept') }}
         and not {{ is_bad_row(table, 'kept') }}
-        and not exists (
-            select 1
+        and {{ 'kept.partition_date not in' if table.is_dated else 'not exists' }} (
+            select unreadable_partitions.partition_date
             from unreadable_partitions
-            where
-                unreadable_partitions.table_name = '{{ name }}'
-                and unreadable_partitions.partition_date is not distinct from kept.partition_date
+            where unreadable_partitions.table_name = '{{ name }}'
         )
 ),
 

@@ -48,13 +48,16 @@ bad_rows as (
 ),
 
 {{ name }}_deliveries as (
-    select {{ table.columns | join(', ') }}, partition_date
-    from {{ name }}_arrived as arrived
-    where exists (select 1 from {{ name }}_repeated as repeated where {{ same_identity(table, 'arrived', 'repeated') }})
-    union all
-    select {{ table.columns | join(', ') }}, partition_date
-    from {{ name }}_kept as kept
-    where exists (select 1 from {{ name }}_repeated as repeated where {{ same_identity(table, 'kept', 'repeated') }})
+    {%- for origin in ('arrived', 'kept') %}
+    select
+        {%- for column in table.columns %}
+        {{ origin }}.{{ column }},
+        {%- endfor %}
+        {{ origin }}.partition_date
+    from {{ name }}_{{ origin }} as {{ origin }}
+    inner join {{ name }}_repeated as repeated on {{ same_identity(table, origin, 'repeated') }}
+    {{ 'union all' if not loop.last }}
+    {%- endfor %}
 ),
 
 -- The same content delivered again counts once.
@@ -78,10 +81,9 @@ bad_rows as (
             cast(null as varchar)
             {%- for column in table.columns if column not in table.identity %},
             case
-                when count(distinct {{ content_text(table, column, 'contents') }}) > 1
-                    then '{{ column }} ' || array_to_string(
-                        list_sort(list(distinct {{ content_text(table, column, 'contents') }})), ' / '
-                    )
+                when min({{ content_text(table, column, 'contents') }}) <> max({{ content_text(table, column, 'contents') }})
+                    then '{{ column }} ' || min({{ content_text(table, column, 'contents') }}) || ' / '
+                        || max({{ content_text(table, column, 'contents') }})
             end
             {%- endfor %}
         ) as differences

@@ -76,20 +76,32 @@ sums as (
     group by transaction_id, asset
 ),
 
+carried as (
+    select
+        transaction_id,
+        asset,
+        leg_count,
+        entry_count,
+        whole_sum + cast(trunc(fraction_sum) as decimal(38, 0)) as whole_sum,
+        fraction_sum - trunc(fraction_sum) as fraction_sum
+    from sums
+),
+
 unbalanced as (
     select
-        sums.transaction_id,
-        sums.asset,
-        sums.leg_count,
+        carried.transaction_id,
+        carried.asset,
+        carried.leg_count,
         touched.delivered_on,
-        try_cast(sums.whole_sum as decimal(38, 18)) + sums.fraction_sum as difference,
-        cast(sums.whole_sum as varchar) as whole_text
-    from sums
-    inner join touched on sums.transaction_id = touched.transaction_id
+        -- Null if it is too large for the type; the whole units say enough then.
+        try_cast(carried.whole_sum as decimal(38, 18)) + carried.fraction_sum as difference,
+        cast(carried.whole_sum as varchar) as whole_text
+    from carried
+    inner join touched on carried.transaction_id = touched.transaction_id
     where
-        sums.whole_sum + sums.fraction_sum <> 0
+        (carried.whole_sum <> 0 or carried.fraction_sum <> 0)
         -- One key with two contents is keys_unique.
-        and sums.leg_count = sums.entry_count
+        and carried.leg_count = carried.entry_count
 ),
 
 -- What a file that isn't read in full holds of a transaction isn't known.
