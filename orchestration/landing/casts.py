@@ -18,7 +18,6 @@ _INTEGER_TYPES = frozenset(
     f"{sign}{size}" for sign in ("", "U") for size in ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT")
 )
 _FLOAT_TYPES = frozenset({"FLOAT", "DOUBLE"})
-_NAIVE_TIME_TYPES = frozenset({"TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "DATE"})
 
 _PLAIN_DECIMAL = r"[+-]?(?:[0-9]+(?:\.[0-9]{0,18}0*)?|\.[0-9]{1,18}0*)"
 _ANY_DECIMAL = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?"
@@ -66,13 +65,19 @@ def create_cast_macros(connection: duckdb.DuckDBPyConnection) -> None:
     # 1.23E+3 becomes 1230 by moving the point in the text: going through a number type would round.
     connection.execute(
         r"""
+        create or replace temp macro landing_padded(whole, places) as
+            lpad(whole, cast(greatest(length(whole), 1 - places) as integer), '0')
+        """
+    )
+    connection.execute(
+        r"""
         create or replace temp macro landing_moved_point(whole, fraction, places) as
             case
                 when places >= length(fraction) then whole || rpad(fraction, cast(places as integer), '0')
                 when places >= 0 then whole || left(fraction, places) || '.' || substr(fraction, places + 1)
                 else
-                    left(lpad(whole, cast(greatest(length(whole), 1 - places) as integer), '0'), greatest(length(whole) + places, 1))
-                    || '.' || right(lpad(whole, cast(greatest(length(whole), 1 - places) as integer), '0'), -places) || fraction
+                    left(landing_padded(whole, places), greatest(length(whole) + places, 1))
+                    || '.' || right(landing_padded(whole, places), -places) || fraction
             end
         """
     )
@@ -132,11 +137,8 @@ def _from_text(column: Column, text: str) -> tuple[str, str]:
         case ColumnKind.TIMESTAMP:
             return f"landing_time({text})", quoted("not a time in ISO 8601")
         case ColumnKind.DATE:
-            return (
-                f"case when regexp_full_match({text}, '[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}')"
-                f" then try_cast({text} as date) end",
-                quoted("not a date"),
-            )
+            is_date = f"regexp_full_match({text}, '[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}')"
+            return f"case when {is_date} then try_cast({text} as date) end", quoted("not a date")
 
 
 def _has_too_many_places(text: str) -> str:
@@ -145,43 +147,85 @@ def _has_too_many_places(text: str) -> str:
     return f"(regexp_matches({plain}, '\\.[0-9]{{18}}[0-9]*[1-9]') or regexp_full_match({text}, '.*[eE]-[0-9]{{4}}'))"
 
 
+@dataclass(frozen=True, slots=True)
+class _TypeRule:
+    """How values of some delivered types become values of some kinds. ``value`` is SQL over ``{source}``."""
+
+    kinds: frozenset[ColumnKind]
+    types: frozenset[str]
+    value: str
+    problem: str
+
+
+_NUMBERS = frozenset({ColumnKind.DECIMAL, ColumnKind.PERCENT})
+_NAMES = frozenset({ColumnKind.TEXT, ColumnKind.ENUM})
+_TIME = frozenset({ColumnKind.TIMESTAMP})
+_WHOLE = frozenset({ColumnKind.INTEGER})
+_NARROW_DECIMAL = "DECIMAL of at most 18 places"
+
+_TYPE_RULES: tuple[_TypeRule, ...] = (
+    _TypeRule(
+        _NUMBERS,
+        _INTEGER_TYPES | {_NARROW_DECIMAL},
+        "try_cast({source} as decimal(38, 18))",
+        "more than 20 digits before the point",
+    ),
+    _TypeRule(
+        frozenset({ColumnKind.DECIMAL}),
+        _FLOAT_TYPES,
+        "cast(null as decimal(38, 18))",
+        "delivered as a binary float ({type_}), which isn't exact",
+    ),
+    # Binary floats of up to six binary places are exact decimals; 33.3 isn't one of them.
+    _TypeRule(
+        frozenset({ColumnKind.PERCENT}),
+        _FLOAT_TYPES,
+        "case when {source} * 64 = floor({source} * 64) then try_cast({source} as decimal(38, 18)) end",
+        "delivered as a binary float that isn't an exact decimal",
+    ),
+    _TypeRule(_WHOLE, _INTEGER_TYPES, "try_cast({source} as bigint)", "doesn't fit 64 bits"),
+    _TypeRule(
+        _WHOLE,
+        _FLOAT_TYPES | {"DECIMAL", _NARROW_DECIMAL},
+        "case when {source} = trunc({source}) and abs({source}) < 9007199254740992"
+        " then try_cast({source} as bigint) end",
+        "not a whole number",
+    ),
+    _TypeRule(
+        _TIME,
+        frozenset({"TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "DATE"}),
+        "case when isfinite({source}) then cast({source} as timestamp) end",
+        "not a finite time",
+    ),
+    _TypeRule(
+        _TIME,
+        frozenset({"TIMESTAMP WITH TIME ZONE", "TIMESTAMPTZ"}),
+        "case when isfinite({source}) then make_timestamp(epoch_us({source})) end",
+        "not a finite time",
+    ),
+    # A cast rounds nanoseconds up, into the next day even.
+    _TypeRule(
+        _TIME,
+        frozenset({"TIMESTAMP_NS", "TIMESTAMPTZ_NS"}),
+        "make_timestamp(epoch_ns({source}) // 1000)",
+        "not a finite time",
+    ),
+    _TypeRule(
+        frozenset({ColumnKind.DATE}), frozenset({"DATE", "TIMESTAMP"}), "try_cast({source} as date)", "not a date"
+    ),
+)
+
+
 def _from_typed(column: Column, source: str, type_: str) -> tuple[str, str]:
     """SQL of value and problem for a value delivered with a type, as Parquet does."""
-    base = type_.split("(")[0]
-    refused = quoted(f"delivered as {type_}")
-    match column.kind:
-        case ColumnKind.TEXT | ColumnKind.ENUM if base in _INTEGER_TYPES or base in ("UUID", "ENUM"):
-            return _from_text(column, f"cast({source} as varchar)")
-        case ColumnKind.DECIMAL | ColumnKind.PERCENT if base in _INTEGER_TYPES or _is_narrow_decimal(type_):
-            return f"try_cast({source} as decimal(38, 18))", quoted("more than 20 digits before the point")
-        case ColumnKind.DECIMAL | ColumnKind.PERCENT if base == "DECIMAL":
-            return _from_text(column, f"cast({source} as varchar)")
-        case ColumnKind.PERCENT if base in _FLOAT_TYPES:
-            # Binary floats of up to six binary places are exact decimals; 33.3 isn't one of them.
-            exact = f"case when {source} * 64 = floor({source} * 64) then try_cast({source} as decimal(38, 18)) end"
-            return exact, quoted("delivered as a binary float that isn't an exact decimal")
-        case ColumnKind.DECIMAL if base in _FLOAT_TYPES:
-            return "cast(null as decimal(38, 18))", quoted(f"delivered as a binary float ({type_}), which isn't exact")
-        case ColumnKind.INTEGER if base in _INTEGER_TYPES:
-            return f"try_cast({source} as bigint)", quoted("doesn't fit 64 bits")
-        case ColumnKind.INTEGER if base in _FLOAT_TYPES or base == "DECIMAL":
-            return (
-                f"case when {source} = trunc({source}) and abs({source}) < 9007199254740992"
-                f" then try_cast({source} as bigint) end",
-                quoted("not a whole number"),
-            )
-        case ColumnKind.TIMESTAMP if base in _NAIVE_TIME_TYPES:
-            return f"case when isfinite({source}) then cast({source} as timestamp) end", quoted("not a finite time")
-        case ColumnKind.TIMESTAMP if base == "TIMESTAMP WITH TIME ZONE" or base == "TIMESTAMPTZ":
-            return f"case when isfinite({source}) then make_timestamp(epoch_us({source})) end", quoted(
-                "not a finite time"
-            )
-        case ColumnKind.TIMESTAMP if base in ("TIMESTAMP_NS", "TIMESTAMPTZ_NS"):
-            # A cast rounds nanoseconds up, into the next day even.
-            return f"make_timestamp(epoch_ns({source}) // 1000)", quoted("not a finite time")
-        case ColumnKind.DATE if base in ("DATE", "TIMESTAMP"):
-            return f"cast({source} as date)", quoted("not a date")
-    return f"cast(null as {column.duckdb_type})", refused
+    base = _NARROW_DECIMAL if _is_narrow_decimal(type_) else type_.split("(", maxsplit=1)[0]
+    is_name = column.kind in _NAMES and base in _INTEGER_TYPES | {"UUID", "ENUM"}
+    if is_name or (column.kind in _NUMBERS and base == "DECIMAL"):
+        return _from_text(column, f"cast({source} as varchar)")
+    for rule in _TYPE_RULES:
+        if column.kind in rule.kinds and base in rule.types:
+            return rule.value.format(source=source), quoted(rule.problem.format(type_=type_))
+    return f"cast(null as {column.duckdb_type})", quoted(f"delivered as {type_}")
 
 
 def _is_narrow_decimal(type_: str) -> bool:

@@ -88,7 +88,8 @@ def find_changes(connection: duckdb.DuckDBPyConnection, table: Table, discovery:
     for relative, load in sorted(accepted.items()):
         if relative not in present:
             gone[load.partition_date].append(GoneFile(load.partition_date, relative))
-    changed, unchanged = [], []
+    changed: list[Partition] = []
+    unchanged: list[Partition] = []
     for partition in discovery.partitions:
         is_same = partition.partition_date not in gone and all(
             _is_same(file, accepted.get(file.relative)) for file in partition.files

@@ -33,7 +33,7 @@ def open_text(file: LandingFile) -> Iterator[TextIO]:
     """Open a CSV file as text; bytes that aren't UTF-8 become lone surrogates instead of an exception."""
     opener = gzip.open if file.format is FileFormat.CSV_GZ else open
     with opener(file.path, "rt", encoding="utf-8-sig", errors="surrogateescape", newline="") as stream:
-        yield cast(TextIO, stream)
+        yield cast("TextIO", stream)
 
 
 def is_utf8(text: str) -> bool:

@@ -41,21 +41,17 @@ def first_line(error: BaseException) -> str:
 
 def write_issues(
     connection: duckdb.DuckDBPyConnection,
-    table_name: str,
-    partition_date: date | None,
-    source_file: str,
+    file: tuple[str, date | None, str],
     issues: Sequence[Issue],
     total: int,
 ) -> None:
-    """Keep the first issues of a file, and say how many there are if they are more."""
+    """Keep the first issues of a file (table, day, path), and say how many there are if they are more."""
     kept = list(issues[:KEPT_PER_FILE])
     if total > len(kept):
         kept.append(Issue(f"{total} problems in this file, the first {len(kept)} are listed", "no problem"))
     rows = [
         (
-            table_name,
-            partition_date,
-            source_file,
+            *file,
             issue.line,
             issue.source_row,
             issue.column,

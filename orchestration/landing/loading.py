@@ -60,6 +60,7 @@ def load_table(
     table: Table,
     up_to: date,
     run_id: str,
+    *,
     progress: Progress | None = None,
 ) -> TableLoad:
     """Read every new or changed partition of ``table`` up to and with ``up_to`` into ``incoming``.
@@ -140,7 +141,7 @@ class _Loader:
     def record(self, day: date | None, relative: str, issues: Sequence[Issue], total: int) -> None:
         """Keep the issues of one file."""
         self.issue_count += total
-        write_issues(self.connection, self.table.name, day, relative, issues, total)
+        write_issues(self.connection, (self.table.name, day, relative), issues, total)
 
     def _load_thoroughly(self, file: LandingFile, batch: Source) -> None:
         with TemporaryDirectory() as folder:
@@ -202,7 +203,7 @@ def _place(table: Table, source: Source, landing: Path) -> str:
     return f"{day}, {relative}, source_row"
 
 
-def _is_bad(column: Column, cast: Cast, number: int, is_delivered: bool) -> str:
+def _is_bad(column: Column, number: int, *, is_delivered: bool) -> str:
     refused = f"(d{number} is not null and v{number} is null)"
     return f"({refused} or d{number} is null)" if column.required and is_delivered else refused
 
@@ -223,7 +224,9 @@ def insert_source(
     values are null.
     """
     casts = _casts(table, source)
-    bad = " or ".join(_is_bad(cast.column, cast, n, cast.column.name in source.columns) for n, cast in enumerate(casts))
+    bad = " or ".join(
+        _is_bad(cast.column, n, is_delivered=cast.column.name in source.columns) for n, cast in enumerate(casts)
+    )
     guard = f" where case when {bad} then error('row ' || source_row || ' does not conform') else true end"
     values = ", ".join(f"v{n}" for n in range(len(casts)))
     names = ", ".join(name for name, _ in raw_columns(table))
@@ -240,7 +243,7 @@ def _issue_expressions(table: Table, source: Source) -> str:
         name = cast.column.name
         problem = f"case when d{n} is null then 'no value in a required column' else {cast.problem} end"
         parts.append(
-            f"case when {_is_bad(cast.column, cast, n, name in source.columns)} then"
+            f"case when {_is_bad(cast.column, n, is_delivered=name in source.columns)} then"
             f" {{'ordinal': {n}, 'column_name': {quoted(name)}, 'value': {cast.shown},"
             f" 'expected': {quoted(cast.expected)}, 'problem': {problem}}} end"
         )
@@ -305,7 +308,7 @@ def _record_load(
     types = ("varchar", "date", "varchar", "varchar", "bigint")
     names = ("table_name", "partition_date", "source_file", "status", "row_count")
     insert_rows(connection, "incoming.file", tuple(zip(names, types, strict=True)), listed)
-    _record_audit(connection, table, changes, loader, counts, run_id)
+    _record_audit(connection, table, changes, loader, counts, run_id=run_id)
     return sum(counts.values())
 
 
@@ -319,6 +322,7 @@ def _record_audit(
     changes: Changes,
     loader: _Loader,
     counts: dict[str, int],
+    *,
     run_id: str,
 ) -> None:
     number = connection.execute("select coalesce(max(load_number), 0) from audit.load").fetchall()[0][0]

@@ -296,6 +296,13 @@ def _number_pattern(name: str) -> str:
     return f'"{name}"\\s*:\\s*(-?[0-9][-+.0-9eE]*)'
 
 
+def _json_text(name: str, position: int) -> str:
+    """SQL for a value's text: a number's own, as it stands in the line."""
+    number = f"regexp_extract(line, {quoted(_number_pattern(name))}, 1)"
+    text = f"texts[{position}]"
+    return f"case when types[{position}] = 'DOUBLE' then coalesce(nullif({number}, ''), {text}) else {text} end"
+
+
 def _spell_out_numbers(connection: duckdb.DuckDBPyConnection) -> list[tuple[int, str]]:
     """Rewrite the few lines whose numbers the pattern may miss or mistake, with every number as text.
 
@@ -361,12 +368,7 @@ def jsonl_source(connection: duckdb.DuckDBPyConnection, table: Table, files: tup
         f" json_type(line, {paths}) as types from {_LINES})"
     )
     columns = {
-        name: (
-            f"case when types[{position}] = 'DOUBLE'"
-            f" then coalesce(nullif(regexp_extract(line, {quoted(_number_pattern(name))}, 1), ''), texts[{position}])"
-            f" else texts[{position}] end",
-            TEXT_TYPE,
-        )
+        name: (_json_text(name, position), TEXT_TYPE)
         for position, name in enumerate(table.column_names, 1)
         if name in names
     }

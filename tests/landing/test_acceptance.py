@@ -10,7 +10,7 @@ import pytest
 
 from orchestration.contract import table
 from orchestration.errors import RingfenceError
-from orchestration.landing import accept, acceptance, create_schemas, discard
+from orchestration.landing import accept, acceptance, create_schemas, discard, loading
 from tests.landing.zone import LAST_DAY, Zone, account, entry, load, load_all, load_and_accept, query
 
 
@@ -142,8 +142,6 @@ def test_days_after_the_runs_last_are_left_alone(connection: duckdb.DuckDBPyConn
 def test_a_file_that_changes_while_it_is_read_is_refused(
     connection: duckdb.DuckDBPyConnection, zone: Zone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from orchestration.landing import loading
-
     file = zone.rows("ledger_entries", [entry("1")])
     insert = loading.insert_source
 

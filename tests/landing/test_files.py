@@ -57,10 +57,11 @@ DAMAGED = [
 ]
 
 
-@pytest.mark.parametrize(("name", "content", "line", "problem"), DAMAGED)
+@pytest.mark.parametrize("damage", DAMAGED, ids=[f"{name} {problem}" for name, _, _, problem in DAMAGED])
 def test_damage_is_named_and_the_other_file_is_read(
-    connection: duckdb.DuckDBPyConnection, zone: Zone, name: str, content: str | bytes, line: int | None, problem: str
+    connection: duckdb.DuckDBPyConnection, zone: Zone, damage: tuple[str, str | bytes, int | None, str]
 ) -> None:
+    name, content, line, problem = damage
     zone.write(f"{FOLDER}/{name}", content)
     good = zone.rows("ledger_entries", [entry("good")], file="good.csv")
     loaded = load(connection, zone, "ledger_entries")

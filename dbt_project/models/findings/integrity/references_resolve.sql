@@ -81,7 +81,11 @@ violations as (
         || target_table || ' doesn''t have, or not yet.' as message
     from unresolved
     -- A file of the target that couldn't be read in full may hold what is missing: schema_conforms comes first.
-    where target_table not in (select landing_files.table_name from landing_files where landing_files.status = 'partial')
+    where target_table not in (
+        select landing_files.table_name
+        from landing_files
+        where landing_files.status = 'partial'
+    )
     group by all
 )
 
