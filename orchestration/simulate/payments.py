@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from orchestration.simulate.assets import ASSETS, INDEX, TAIL_ASSET
+from orchestration.simulate.assets import ASSETS, INDEX, OWN_TOKEN_INDEX, TAIL_ASSET
 from orchestration.simulate.prices import Floats, Integers
 from orchestration.simulate.today import PLACES, Today
 from orchestration.simulate.world import FEE_ACCOUNT, MARKET_MAKER_ACCOUNT
@@ -23,6 +23,8 @@ DAILY_FLOW_SHARE = 0.008
 DAILY_WITHDRAWAL_LIMIT = 0.012
 HOT_WITHDRAWAL_LIMIT = 0.2
 LAG_SHARE = 0.05
+WITHDRAWAL_FEE_USD = 1.0
+OWN_TOKEN_FEE_USD = 0.05
 MARKET_MAKER_FLOOR = 0.3
 NETWORK_FEE_SHARE = 5_000
 CHAIN_NATIVE = frozenset({"BTC", "ETH", "SOL", "XRP"})
@@ -236,8 +238,11 @@ def _pay_network_fees(today: Today, slot: Integers, units: Integers) -> None:
 
 
 def _charge_withdrawal_fees(today: Today, account: Integers, asset: Integers) -> None:
-    """About a dollar each in the asset withdrawn, in a transaction of its own, from those who still can pay it."""
-    fee = today.units(np.full(len(account), 1.0), asset)
+    """About a dollar each in the asset withdrawn, in a transaction of its own, from those who still can pay it.
+
+    The own token costs a few cents, so that income in it stays a small part of any month's revenue.
+    """
+    fee = today.units(np.where(asset == OWN_TOKEN_INDEX, OWN_TOKEN_FEE_USD, WITHDRAWAL_FEE_USD), asset)
     can_pay = (today.book.balances[account, asset] > 3 * fee) & (account != today.customers.fee_exempt) & (fee > 0)
     first = np.zeros(len(account), dtype=bool)
     first[np.unique(account, return_index=True)[1]] = True

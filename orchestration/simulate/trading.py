@@ -20,6 +20,8 @@ MARKET_MAKER_TRADES_PER_ACCOUNT = 0.02
 TRADE_SHARE = 0.25
 TAKER_FEE_BASIS_POINTS = 7
 MAKER_FEE_BASIS_POINTS = 2
+MARKET_MAKER_TAKES_UP_TO = 150.0
+"""The market maker is the taker in small trades only: its fees must stay a small part of any month's revenue."""
 BASES: Integers = np.array([INDEX[s] for s in ("EUR", "BTC", "ETH", "SOL", "XRP", "MRX")])
 QUOTES: Integers = np.array([INDEX[s] for s in ("USD", "USDC", "USDT")])
 
@@ -100,7 +102,8 @@ def settle_trades(
     book.post(transaction, seller, quote, cost, "trade", when)
     maker = today.world.account_index(MARKET_MAKER_ACCOUNT)
     against_maker = (seller == maker) | (buyer == maker)
-    maker_takes = against_maker & (rng.random(count) < 0.02)
+    is_small = cost / PLACES[quote] < MARKET_MAKER_TAKES_UP_TO
+    maker_takes = against_maker & is_small & (rng.random(count) < 0.1)
     buyer_takes = rng.random(count) < 0.5
     buyer_takes = np.where(against_maker, (buyer == maker) == maker_takes, buyer_takes)
     for account, takes in ((buyer, buyer_takes), (seller, ~buyer_takes)):
