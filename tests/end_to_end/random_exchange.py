@@ -25,6 +25,7 @@ from tests.oracle.reported import first_of_next_month
 
 Row = dict[str, Any]
 Leg = tuple[str, str, Decimal, str]
+Place = tuple[str, str]
 ONE_DAY = timedelta(days=1)
 FIRST_DAYS = (date(2026, 1, 28), date(2026, 1, 30), date(2026, 2, 26), date(2026, 3, 20))
 OWN_VENUE = "Venue One"
@@ -66,12 +67,13 @@ class RandomExchange:
     """Builds the rows of one landing zone; ``rows[table]`` holds (partition or None, row)."""
 
     seed: int
+    length: int | None = None
     rows: dict[str, list[tuple[date | None, Row]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.random = random.Random(self.seed)
         self.first = self.random.choice(FIRST_DAYS)
-        self.days = [self.first + ONE_DAY * offset for offset in range(self.random.randint(5, 17))]
+        self.days = [self.first + ONE_DAY * offset for offset in range(self.length or self.random.randint(5, 17))]
         self.last = self.days[-1]
         self.rows = {name: [] for name in tables_by_name()}
         self.before = at(self.first) - timedelta(days=40)
@@ -216,6 +218,11 @@ class RandomExchange:
                 opened_at=self.before,
                 recorded_at=self.before,
             )
+        moved = self.random.choice([a for a, (_, c) in self.accounts.items() if c == "spot"])
+        for recorded in (self.moment(self.random.choice(self.days)), self.moment(self.last + ONE_DAY)):
+            latest = next(row for _, row in self.rows["accounts"] if row["account_id"] == moved)
+            owner = self.random.choice(self.customers)
+            self.rows["accounts"].append((None, {**latest, "entity_id": owner, "recorded_at": recorded}))
         self.own = [a for a, (_, c) in self.accounts.items() if c in ("house", "fee", "insurance_fund")]
         self.trading = [a for a, (_, c) in self.accounts.items() if c in ("spot", "margin")]
         self.inside = [a for a, (_, c) in self.accounts.items() if c != "external"]
@@ -282,23 +289,23 @@ class RandomExchange:
         for wallet_id, network, owner, purpose, custody, assets in plans:
             address = "0xAbC" + wallet_id if network == "ethereum" else wallet_id
             self.wallets[wallet_id] = (network, assets)
-            self.add_wallet(wallet_id, network, address, owner, purpose, custody)
+            self.add_wallet(wallet_id, (network, address), owner, purpose, custody)
         if self.chance(0.6):
             original = self.random.choice(["hot-eth", "op-house", "alpha-wallet", "cold-eth"])
             owner, purpose = self.random.choice([("operator", "customer"), ("operator", "house"), ("alpha", "house")])
             self.wallets["twin"] = ("ethereum", self.wallets[original][1])
-            self.add_wallet("twin", "ethereum", " 0XABC" + original.upper(), owner, purpose, "cold")
+            self.add_wallet("twin", ("Ethereum", " 0XABC" + original.upper()), owner, purpose, "cold")
 
-    def add_wallet(self, wallet_id: str, network: str, address: str, owner: str, purpose: str, custody: str) -> None:
-        """One wallet; now and then replaced by another version at a moment of a day."""
+    def add_wallet(self, wallet_id: str, place: tuple[str, str], owner: str, purpose: str, custody: str) -> None:
+        """One wallet at a network and address; now and then replaced by another version at a moment of a day."""
         proof = self.random.choice(["signature", "custodian_letter", "bank_confirmation", "signature", "none"])
         stale = at(self.random.choice(self.days)) - timedelta(days=self.random.choice([90, 91, 92, 93]))
         row = self.add(
             "wallets",
             None,
             wallet_id=wallet_id,
-            network=network,
-            address=address,
+            network=place[0],
+            address=place[1],
             owner_entity_id=owner,
             purpose=purpose,
             custody=custody,
@@ -308,7 +315,16 @@ class RandomExchange:
             valid_from=self.before,
             recorded_at=self.before,
         )
-        if self.chance(0.2):
+        if self.chance(0.15):
+            proven = {**row, "proven_at": self.moment(self.first), "ownership_proof": "signature"}
+            proven["recorded_at"] = self.moment(self.random.choice(self.days))
+            self.rows["wallets"].append((None, proven))
+        elif self.chance(0.1):
+            row["valid_to"] = self.random.choice([self.moment, at])(self.random.choice(self.days[1:]))
+        elif self.chance(0.1):
+            later = self.random.choice([self.moment, at])(self.random.choice(self.days[1:]))
+            self.rows["wallets"].append((None, {**row, "valid_from": later, "purpose": "house"}))
+        elif self.chance(0.2):
             change = self.random.choice([self.moment, at])(self.random.choice(self.days[1:]))
             row["valid_to"] = change
             newer = {
@@ -359,6 +375,12 @@ class RandomExchange:
             for asset, *_ in self.random.sample(ASSETS, 4):
                 amount = self.amount(asset) * self.random.choice([1, 1, 1, 1, -1 if self.chance(0.3) else 1])
                 legs = [(account, asset, amount, "opening"), ("op-external", asset, -amount, "opening")]
+                self.transaction(self.first, legs, lateness=0)
+        if self.chance(0.3):
+            whale = self.random.choice(self.trading)
+            for asset, amount in (("USD", Decimal("99999999999999.987654321")), ("DEAD", Decimal(10) ** 15 / 3)):
+                exact = amount.quantize(Decimal("1e-18"))
+                legs = [(whale, asset, exact, "opening"), ("op-external", asset, -exact, "opening")]
                 self.transaction(self.first, legs, lateness=0)
         for wallet_id, (_, assets) in self.wallets.items():
             for asset in assets.split():
@@ -431,19 +453,13 @@ class RandomExchange:
             effective = self.moment(day)
         if self.chance(0.9):
             moved = amount if self.chance(0.93) else amount * 2
-            self.transfer(transfer_id, wallet_id, asset, moved, kind, effective, None)
+            self.transfer(transfer_id, (wallet_id, asset), moved, kind, moment=effective)
 
     def transfer(
-        self,
-        transfer_id: str,
-        wallet_id: str,
-        asset: str,
-        amount: Decimal,
-        kind: str,
-        moment: datetime,
-        other: str | None,
+        self, transfer_id: str, place: Place, amount: Decimal, kind: str, *, moment: datetime, other: str | None = None
     ) -> None:
         """One transfer, delivered on its day or later; the wallet's true balance follows."""
+        wallet_id, asset = place
         day = moment.date()
         partition = self.random.choice([d for d in self.days if d >= day]) if self.chance(0.1) else day
         self.held[wallet_id, asset] = self.held.get((wallet_id, asset), Decimal(0)) + amount
@@ -475,8 +491,8 @@ class RandomExchange:
         if amount <= 0:
             return
         moment = self.moment(day)
-        self.transfer(self.identifier("x"), source, asset, -amount, "internal", moment, target)
-        self.transfer(self.identifier("x"), target, asset, amount, "internal", moment, source)
+        self.transfer(self.identifier("x"), (source, asset), -amount, "internal", moment=moment, other=target)
+        self.transfer(self.identifier("x"), (target, asset), amount, "internal", moment=moment, other=source)
 
     def stray_transfer(self, day: date) -> None:
         """In or out of a reserve wallet without any entry: network fees, loans for a snapshot, leaks."""
@@ -488,7 +504,8 @@ class RandomExchange:
         sign = -1 if kind != "other" or self.chance(0.5) else 1
         if amount > 0:
             other = self.random.choice([None, None, "alpha-wallet", "alpha-bank"])
-            self.transfer(self.identifier("x"), wallet_id, asset, sign * amount, kind, self.moment(day), other)
+            place = (wallet_id, asset)
+            self.transfer(self.identifier("x"), place, sign * amount, kind, moment=self.moment(day), other=other)
 
     # what others say ----------------------------------------------------------------------------------------------
 
@@ -574,16 +591,19 @@ class RandomExchange:
             for account in self.trading:
                 if account.endswith("margin") and self.chance(0.3):
                     profit = self.amount("USD", 1, 8) * self.random.choice([1, -1, -3])
-                    moment = self.random.choice([at(day + ONE_DAY), at(day, 23)])
-                    self.add(
-                        "open_positions",
-                        day,
-                        account_id=account,
-                        instrument=self.random.choice(["BTC-PERP", "ETH-PERP"]),
-                        quantity=Decimal(1),
-                        unrealised_pnl_usd=profit,
-                        as_of=moment,
-                    )
+                    instrument = self.random.choice(["BTC-PERP", "ETH-PERP"])
+                    for moment in sorted(
+                        {at(day, 11), self.random.choice([at(day + ONE_DAY), at(day, 23), at(day, 11)])}
+                    ):
+                        self.add(
+                            "open_positions",
+                            day,
+                            account_id=account,
+                            instrument=instrument,
+                            quantity=Decimal(1),
+                            unrealised_pnl_usd=profit + moment.hour,
+                            as_of=moment,
+                        )
 
     @exactly
     def build(self) -> RandomExchange:
@@ -671,13 +691,19 @@ def report_revenue(exchange: RandomExchange, truth: Exchange) -> None:
             report(exchange, "revenue", amount / 4, (at(month), end), line="fees")
             report(exchange, "revenue", amount - amount / 4, (at(month), end), line="other")
         if exchange.chance(0.3):
+            quarter = (at(month - 31 * ONE_DAY).replace(day=1), end)
+            report(exchange, "revenue", amount * exchange.random.choice([1, 2]), quarter)
+        if exchange.chance(0.3):
             report(exchange, "revenue", amount * 2, (at(month), end), line=None if kind != "lines" else "fees")
 
 
 @exactly
-def write_random_landing_zone(seed: int, landing: Path) -> RandomExchange:
-    """Build and write the landing zone of one seed, management's figures last: some of them are to be true."""
-    exchange = RandomExchange(seed).build()
+def write_random_landing_zone(seed: int, landing: Path, length: int | None = None) -> RandomExchange:
+    """Build and write the landing zone of one seed, management's figures last: some of them are to be true.
+
+    ``length`` is the number of days, by default up to the seed.
+    """
+    exchange = RandomExchange(seed, length).build()
     write_landing_zone(exchange, landing)
     truth = read_exchange(landing, exchange.last)
     report_stocks(exchange, truth)

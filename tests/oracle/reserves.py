@@ -58,8 +58,8 @@ class Reserves:
         if day not in self._holdings:
             found = []
             for wallet_id in self.wallets.wallet_ids:
-                if self.wallets.versions(wallet_id, day):
-                    for asset in self.wallets.assets_until(wallet_id, day):
+                for asset in self.wallets.assets_until(wallet_id, day):
+                    if self.wallets.versions(wallet_id, day) or self.wallets.balance(wallet_id, asset, day) is not None:
                         found.append(self._judge(wallet_id, asset, day))
             self._cap_own_tokens(found, day)
             self._deduct_encumbered(found, day)
@@ -116,7 +116,7 @@ class Reserves:
     def _deduct_encumbered(self, holdings: list[Holding], day: date) -> None:
         for holding in holdings:
             versions = self.wallets.versions(holding.wallet_id, day)
-            pledged = max(row["encumbered_pct"] for row in versions)
+            pledged = max((row["encumbered_pct"] for row in versions), default=ZERO)
             deducted = rounded(product(holding.eligible, pledged / HUNDRED), 18)
             if deducted != 0:
                 holding.excluded["encumbered"] = deducted
