@@ -107,7 +107,7 @@
     {#- A decimal as people write it: no trailing zeros, no exponent, exact. -#}
     case
         when {{ value }} is not null
-            then regexp_replace(cast({{ value }} as varchar), '(\.[0-9]*?)0+$', '\1').rtrim('.')
+            then rtrim(regexp_replace(cast({{ value }} as varchar), '(\.[0-9]*?)0+$', '\1'), '.')
     end
 {%- endmacro %}
 

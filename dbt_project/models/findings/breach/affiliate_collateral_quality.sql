@@ -6,7 +6,8 @@ with exposures as (
         collateral_mark_usd,
         collateral_liquidation_usd,
         own_token_collateral_usd,
-        {{ exact_ratio(exact_product('own_token_collateral_usd', '100', 8), 'collateral_mark_usd', 2) }} as own_token_pct
+        {{ exact_ratio(exact_product('own_token_collateral_usd', '100', 8), 'collateral_mark_usd', 2) }}
+            as own_token_pct
     from {{ ref('fct_affiliate_exposure_daily') }}
     where
         has_borrowing_beyond_dust

@@ -17,14 +17,14 @@ select
     month_text as subject_id,
     cast(null as varchar) as asset,
     {{ amount_text('step_usd') }} || ' USD paid by affiliates or the operator' as observed,
-    'at most ' || {{ amount_text('limit_usd') }} || ' USD, ' || {{ amount_text('limit_pct') }} || ' % of reported revenue'
-        as expected,
+    'at most ' || {{ amount_text('limit_usd') }} || ' USD, '
+    || {{ amount_text('limit_pct') }} || ' % of reported revenue' as expected,
     cast(step_usd as decimal(38, 8)) as impact_usd,
     'Known on ' || known_date || ', of revenue of ' || month_text || ' ' || {{ amount_text('step_usd') }}
-    || ' USD was paid by affiliates or the operator itself, more than ' || {{ amount_text('limit_pct') }} || ' % of the '
-    || {{ amount_text('base_usd') }} || ' USD reported.' as message,
-    'select * from marts.fct_revenue_daily where waterfall_step = ''affiliate'' and date_trunc(''month'', revenue_date) = '
-    || {{ sql_text('month') }} as evidence,
+    || ' USD was paid by affiliates or the operator itself, more than ' || {{ amount_text('limit_pct') }}
+    || ' % of the ' || {{ amount_text('base_usd') }} || ' USD reported.' as message,
+    'select * from marts.fct_revenue_daily where waterfall_step = ''affiliate'''
+    || ' and date_trunc(''month'', revenue_date) = ' || {{ sql_text('month') }} as evidence,
     {{ day_end('known_date') }} as known_since,
     cast(null as varchar) as severity
 from exceeded

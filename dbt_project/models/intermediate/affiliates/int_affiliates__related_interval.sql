@@ -79,7 +79,10 @@ sister_holders as (
         concat_ws('; ', holders.evidence_path, shares.path_text) as evidence_path
     from holders
     inner join shares
-        on holders.entity_id = shares.holder_entity_id and holders.from_at < shares.to_at and shares.from_at < holders.to_at
+        on
+            holders.entity_id = shares.holder_entity_id
+            and holders.from_at < shares.to_at
+            and shares.from_at < holders.to_at
     where shares.is_control
 ),
 
@@ -209,7 +212,8 @@ family as (
         greatest(related_persons.from_at, kin.from_at) as from_at,
         least(related_persons.to_at, kin.to_at) as to_at,
         'family' as reason,
-        related_persons.evidence_path || '; ' || kin.entity_id || ' -> ' || kin.relative_id || ' (family)' as evidence_path
+        related_persons.evidence_path || '; ' || kin.entity_id || ' -> ' || kin.relative_id || ' (family)'
+            as evidence_path
     from related_persons
     inner join kin
         on

@@ -53,13 +53,6 @@ revenue_entries as (
     where entries.entry_type in {{ revenue_types }}
 ),
 
-revenue_transactions as (
-    select distinct
-        transaction_id,
-        asset
-    from revenue_entries
-),
-
 -- The outside world pays nothing: what it brings in belongs to the account it is brought in for.
 typed_legs as (
     select
@@ -69,10 +62,6 @@ typed_legs as (
         entries.amount,
         account_relations.relation
     from entries
-    semi join revenue_transactions
-        on
-            entries.transaction_id = revenue_transactions.transaction_id
-            and entries.asset = revenue_transactions.asset
     inner join account_relations
         on
             entries.account_id = account_relations.account_id
@@ -94,18 +83,37 @@ typed_weights as (
     group by transaction_id, asset, entry_type, amount < 0
 ),
 
-unpaid as (
-    select distinct
+matched as (
+    select
+        revenue_entries.entry_id,
         revenue_entries.transaction_id,
+        revenue_entries.account_id,
         revenue_entries.asset,
-        revenue_entries.is_income
+        revenue_entries.amount,
+        revenue_entries.entry_type,
+        revenue_entries.effective_date,
+        revenue_entries.known_at,
+        revenue_entries.is_income,
+        typed_weights.transaction_id is not null as has_typed_payer,
+        typed_weights.customer_weight,
+        typed_weights.affiliate_weight,
+        typed_weights.operator_weight
     from revenue_entries
-    anti join typed_weights
+    left join typed_weights
         on
             revenue_entries.transaction_id = typed_weights.transaction_id
             and revenue_entries.asset = typed_weights.asset
             and revenue_entries.entry_type = typed_weights.entry_type
             and revenue_entries.is_income = typed_weights.is_income
+),
+
+unpaid as (
+    select distinct
+        transaction_id,
+        asset,
+        is_income
+    from matched
+    where not has_typed_payer
 ),
 
 account_nets as (
@@ -169,34 +177,28 @@ net_weights as (
 
 weighted as (
     select
-        revenue_entries.entry_id,
-        revenue_entries.transaction_id,
-        revenue_entries.account_id,
-        revenue_entries.asset,
-        revenue_entries.amount,
-        revenue_entries.entry_type,
-        revenue_entries.effective_date,
-        revenue_entries.known_at,
-        coalesce(typed_weights.customer_weight, net_weights.customer_weight, 0) as customer_weight,
-        coalesce(typed_weights.affiliate_weight, net_weights.affiliate_weight, 0) as affiliate_weight,
-        coalesce(typed_weights.operator_weight, net_weights.operator_weight, 0) as operator_weight
-    from revenue_entries
-    left join typed_weights
-        on
-            revenue_entries.transaction_id = typed_weights.transaction_id
-            and revenue_entries.asset = typed_weights.asset
-            and revenue_entries.entry_type = typed_weights.entry_type
-            and revenue_entries.is_income = typed_weights.is_income
+        matched.entry_id,
+        matched.transaction_id,
+        matched.account_id,
+        matched.asset,
+        matched.amount,
+        matched.entry_type,
+        matched.effective_date,
+        matched.known_at,
+        coalesce(matched.customer_weight, net_weights.customer_weight, 0) as customer_weight,
+        coalesce(matched.affiliate_weight, net_weights.affiliate_weight, 0) as affiliate_weight,
+        coalesce(matched.operator_weight, net_weights.operator_weight, 0) as operator_weight
+    from matched
     left join net_weights
         on
-            typed_weights.transaction_id is null
-            and revenue_entries.transaction_id = net_weights.transaction_id
-            and revenue_entries.asset = net_weights.asset
-            and revenue_entries.is_income = net_weights.is_income
+            matched.transaction_id = net_weights.transaction_id
+            and matched.asset = net_weights.asset
+            and matched.is_income = net_weights.is_income
+            and not matched.has_typed_payer
 ),
 
--- Mixed payers are rare: only then is a proportion worked out, and only if they didn't pay just this entry. What is left after it is the remaining payer's, so
--- that the parts add up to the entry exactly.
+-- Mixed payers are rare: only then is a proportion worked out, and only if they didn't pay just this entry. What is
+-- left after it is the remaining payer's, so that the parts add up to the entry exactly.
 split as (
     select
         entry_id,

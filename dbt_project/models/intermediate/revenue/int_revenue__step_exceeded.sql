@@ -96,7 +96,9 @@ first_days as (
         min(running.known_date) as known_date
     from running
     inner join exceeded on running.month = exceeded.month and running.step = exceeded.step
-    where {{ exact_product('running.known_usd', '100') }} > {{ exact_product('abs(exceeded.base_usd)', 'exceeded.limit_pct') }}
+    where
+        {{ exact_product('running.known_usd', '100') }}
+        > {{ exact_product('abs(exceeded.base_usd)', 'exceeded.limit_pct') }}
     group by running.month, running.step
 ),
 
