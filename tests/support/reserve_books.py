@@ -51,6 +51,7 @@ class ReserveBooks:
 
     days: int = 3
     prices: dict[str, str] = field(default_factory=lambda: dict(PRICES))
+    tokens: dict[str, Row] = field(default_factory=lambda: dict(TOKENS))
     rows: dict[str, list[Row]] = field(default_factory=dict)
     named: int = 0
 
@@ -118,7 +119,9 @@ class ReserveBooks:
         outside = amount[1:] if amount.startswith("-") else f"-{amount}"
         self.entries(when, kind, (account, asset, amount), ("external", asset, outside), reference=reference, **columns)
 
-    def transfer(self, name: str, when: str, wallet: str, asset: str, amount: str, kind: str, **columns: Any) -> None:
+    def transfer(  # noqa: PLR0917 (one line of a table)
+        self, name: str, when: str, wallet: str, asset: str, amount: str, kind: str, **columns: Any
+    ) -> None:
         """A wallet transfer."""
         row = {"transfer_id": name, "wallet_id": wallet, "asset": asset, "amount": amount, "transfer_type": kind}
         self._add("wallet_transfers", row | {"block_time": when} | columns)
@@ -153,7 +156,7 @@ class ReserveBooks:
                 {"account_id": account, "entity_id": owner, "account_class": kind}
                 for account, (owner, kind) in ACCOUNTS.items()
             ],
-            "tokens": [{"asset": asset} | columns for asset, columns in TOKENS.items()],
+            "tokens": [{"asset": asset} | columns for asset, columns in self.tokens.items()],
             "token_prices": [
                 {"asset": asset, "price_usd": price, "source": "market", "as_of": moment(number, "20:00:00")}
                 for asset, price in self.prices.items()
