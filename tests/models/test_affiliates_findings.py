@@ -73,9 +73,7 @@ def _entities() -> list[Row]:
 
 
 def _links() -> list[Row]:
-    rows = [
-        {"parent_entity_id": "op", "child_entity_id": child, "link_type": "control"} for child in ("mm", "mm2")
-    ]
+    rows = [{"parent_entity_id": "op", "child_entity_id": child, "link_type": "control"} for child in ("mm", "mm2")]
     return rows + [
         {"parent_entity_id": "op", "child_entity_id": child, "link_type": "control", "valid_to": "2022-01-04"}
         for child in ("mm3", "mm4")
@@ -86,7 +84,7 @@ def _accounts() -> list[Row]:
     classes = {"mm-a": "margin", "op-house": "house", "op-fee": "fee", "op-suspense": "suspense", "outside": "external"}
     owners = {name: name.split("-")[0] for name in ("mm-a", "mm-b", "mm-c", "mm2-a", "mm3-a", "mm4-a")}
     owners |= {f"c{number}-spot": f"c{number}" for number in range(1, 10)}
-    owners |= {name: "op" for name in ("op-house", "op-fee", "op-suspense", "outside")}
+    owners |= dict.fromkeys(("op-house", "op-fee", "op-suspense", "outside"), "op")
     return [
         {"account_id": name, "entity_id": owner, "account_class": classes.get(name, "spot")}
         for name, owner in owners.items()

@@ -5,6 +5,7 @@ Expected values are worked out by hand; an exhaustive recomputation in exact fra
 
 from __future__ import annotations
 
+import random
 from datetime import date, timedelta
 from fractions import Fraction
 from pathlib import Path
@@ -150,7 +151,9 @@ def test_cycles_and_diamonds_end(tmp_path: Path) -> None:
 def test_directors_family_and_what_they_control(tmp_path: Path) -> None:
     found = affiliates(
         tmp_path,
-        entities("p_ceo", "p_wife", "p_cousin", "wifeco", "ceoco", "halfco", "parent", "p_chair", "sub", "p_subdirector"),
+        entities(
+            "p_ceo", "p_wife", "p_cousin", "wifeco", "ceoco", "halfco", "parent", "p_chair", "sub", "p_subdirector"
+        ),
         [
             link("director", "p_ceo", "op"),
             link("family", "p_wife", "p_ceo"),
@@ -284,8 +287,6 @@ def effective(links: list[tuple[str, str, int]], start: str, end: str) -> Fracti
 
 def test_random_graphs_agree_with_exact_fractions(tmp_path: Path) -> None:
     """Twelve graphs of eight companies in one build, each with an operator of its own."""
-    import random
-
     generator = random.Random(7)
     entity_rows: list[dict[str, Any]] = []
     link_rows: list[dict[str, Any]] = []

@@ -19,7 +19,9 @@ JANUARY, FEBRUARY, MARCH = date(2022, 1, 1), date(2022, 2, 1), date(2022, 3, 1)
 Row = dict[str, Any]
 
 
-def transaction(name: str, when: str, legs: list[tuple[str, str, str]], asset: str = "USD", **columns: Any) -> list[Row]:
+def transaction(
+    name: str, when: str, legs: list[tuple[str, str, str]], asset: str = "USD", **columns: Any
+) -> list[Row]:
     """Entries of one transaction; legs are (account, amount, type)."""
     return [
         {

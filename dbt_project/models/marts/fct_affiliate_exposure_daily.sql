@@ -56,7 +56,7 @@ affiliate_days as (
         count(distinct affiliate_accounts.account_id) as accounts
     from affiliate_accounts
     inner join calendar
-        on calendar.as_of_date >= affiliate_accounts.from_date and calendar.as_of_date < affiliate_accounts.to_date
+        on affiliate_accounts.from_date <= calendar.as_of_date and affiliate_accounts.to_date > calendar.as_of_date
     group by calendar.as_of_date, affiliate_accounts.entity_id
 ),
 

@@ -63,8 +63,8 @@ declared as (
     inner join affiliates on wallet_versions.owner_entity_id = affiliates.entity_id
     inner join calendar
         on
-            calendar.as_of_date >= affiliates.from_date
-            and calendar.as_of_date < affiliates.to_date
+            affiliates.from_date <= calendar.as_of_date
+            and affiliates.to_date > calendar.as_of_date
             and wallet_versions.valid_from < calendar.day_end
             and (wallet_versions.valid_to is null or wallet_versions.valid_to > calendar.day_start)
 ),

@@ -33,7 +33,7 @@ paths as (
         on
             paths.held_entity_id = stakes.parent_entity_id
             and paths.from_at < stakes.to_at
-            and stakes.from_at < paths.to_at
+            and paths.to_at > stakes.from_at
     where
         not list_contains(paths.members, stakes.child_entity_id)
         and {{ share_through('paths.share_e28', 'stakes.stake_e20') }} > 0
@@ -69,7 +69,7 @@ summed as (
         segments.from_at,
         segments.to_at,
         least(sum(paths.share_e28), {{ whole_share() }}) as share_e28,
-        list(paths.path_text order by paths.share_e28 desc, paths.path_text) as path_texts
+        list(paths.path_text order by paths.share_e28 desc, paths.path_text asc) as path_texts
     from segments
     inner join paths
         on

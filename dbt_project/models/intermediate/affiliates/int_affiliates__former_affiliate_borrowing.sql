@@ -83,7 +83,7 @@ numbered as (
         on
             released.entity_id = borrowing_days.entity_id
             and borrowing_days.as_of_date >= released.from_date - 1
-            and borrowing_days.as_of_date < released.to_date
+            and released.to_date > borrowing_days.as_of_date
 )
 
 select

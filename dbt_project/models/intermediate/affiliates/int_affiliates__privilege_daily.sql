@@ -101,7 +101,7 @@ available_credit as (
         on
             moments.as_of_date = lines.as_of_date
             and moments.account_id = lines.account_id
-            and lines.valid_from <= moments.opened_at
+            and moments.opened_at >= lines.valid_from
             and (moments.opened_at < lines.valid_to or moments.opened_at = lines.valid_from)
     group by moments.as_of_date, moments.account_id, moments.opened_at
 ),

@@ -82,7 +82,7 @@ sister_holders as (
         on
             holders.entity_id = shares.holder_entity_id
             and holders.from_at < shares.to_at
-            and shares.from_at < holders.to_at
+            and holders.to_at > shares.from_at
     where shares.is_control
 ),
 
@@ -117,7 +117,7 @@ held as (
         on
             all_holders.entity_id = shares.holder_entity_id
             and all_holders.from_at < shares.to_at
-            and shares.from_at < all_holders.to_at
+            and all_holders.to_at > shares.from_at
     where shares.is_threshold or shares.is_control
 ),
 
@@ -135,7 +135,7 @@ directors as (
         on
             links.child_entity_id = all_directed.entity_id
             and links.from_at < all_directed.to_at
-            and all_directed.from_at < links.to_at
+            and links.to_at > all_directed.from_at
     where links.link_type = 'director'
 ),
 
@@ -219,7 +219,7 @@ family as (
         on
             related_persons.entity_id = kin.entity_id
             and related_persons.from_at < kin.to_at
-            and kin.from_at < related_persons.to_at
+            and related_persons.to_at > kin.from_at
 ),
 
 controlling_persons as (
@@ -250,7 +250,7 @@ controlled_by_person as (
         on
             controlling_persons.entity_id = shares.holder_entity_id
             and controlling_persons.from_at < shares.to_at
-            and shares.from_at < controlling_persons.to_at
+            and controlling_persons.to_at > shares.from_at
     where shares.is_control
 ),
 

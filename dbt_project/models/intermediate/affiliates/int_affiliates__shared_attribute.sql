@@ -106,7 +106,7 @@ inner join group_attributes
         customer_attributes.attribute_type = group_attributes.attribute_type
         and customer_attributes.attribute_hash = group_attributes.attribute_hash
         and customer_attributes.from_date < group_attributes.to_date
-        and group_attributes.from_date < customer_attributes.to_date
+        and customer_attributes.to_date > group_attributes.from_date
 left join depositors
     on
         customer_attributes.entity_id = depositors.entity_id

@@ -197,9 +197,7 @@ weighted as (
             and not matched.has_typed_payer
 ),
 
--- Mixed payers are rare: only then is a proportion worked out, and only if they didn't pay just this entry. What is
--- left after it is the remaining payer's, so that the parts add up to the entry exactly.
-split as (
+shares as (
     select
         entry_id,
         transaction_id,
@@ -211,24 +209,45 @@ split as (
         known_at,
         customer_weight,
         affiliate_weight,
+        operator_weight,
+        customer_weight + affiliate_weight + operator_weight as weight,
+        case
+            when affiliate_weight > 0 and affiliate_weight < customer_weight + affiliate_weight + operator_weight
+                then {{ exact_ratio('affiliate_weight', '(customer_weight + affiliate_weight + operator_weight)', 18) }}
+        end as affiliate_share,
+        case
+            when customer_weight > 0 and operator_weight > 0
+                then {{ exact_ratio('customer_weight', '(customer_weight + affiliate_weight + operator_weight)', 18) }}
+        end as customer_share
+    from weighted
+),
+
+-- Mixed payers are rare: only then is a proportion applied, and only if they didn't pay just this entry. What is left
+-- after it is the remaining payer's, so that the parts add up to the entry exactly.
+split as (
+    select
+        entry_id,
+        transaction_id,
+        account_id,
+        asset,
+        amount,
+        entry_type,
+        effective_date,
+        known_at,
         case
             when affiliate_weight = 0 then 0
-            when customer_weight = 0 and operator_weight = 0 then amount
-            when customer_weight + affiliate_weight + operator_weight = abs(amount) then sign(amount) * affiliate_weight
-            else {{ exact_product(
-                'amount', exact_ratio('affiliate_weight', '(customer_weight + affiliate_weight + operator_weight)', 18)
-            ) }}
+            when affiliate_weight = weight then amount
+            when weight = abs(amount) then sign(amount) * affiliate_weight
+            else {{ exact_product('amount', 'affiliate_share') }}
         end as affiliate_amount,
         case
             when customer_weight = 0 then 0
-            when affiliate_weight = 0 and operator_weight = 0 then amount
+            when customer_weight = weight then amount
             when operator_weight = 0 then null
-            when customer_weight + affiliate_weight + operator_weight = abs(amount) then sign(amount) * customer_weight
-            else {{ exact_product(
-                'amount', exact_ratio('customer_weight', '(customer_weight + affiliate_weight + operator_weight)', 18)
-            ) }}
+            when weight = abs(amount) then sign(amount) * customer_weight
+            else {{ exact_product('amount', 'customer_share') }}
         end as customer_amount
-    from weighted
+    from shares
 ),
 
 parts as (
@@ -266,10 +285,10 @@ select
     effective_date as revenue_date,
     entry_type as revenue_type,
     asset,
-    part.payer_relation as payer_relation,
-    part.quantity as quantity,
+    part['payer_relation'] as payer_relation,
+    part['quantity'] as quantity,
     known_at,
     known_at > cast(date_trunc('month', effective_date) + interval 1 month as timestamp)
     + to_days(cast({{ policy('revenue.backdating_grace_days') }} as integer)) as is_backdated
 from parts
-where part.quantity <> 0
+where part['quantity'] <> 0

@@ -111,8 +111,8 @@ ledger_of_period as (
     left join ledger
         on
             kept.asset = ledger.asset
-            and ledger.revenue_date >= kept.from_date
-            and ledger.revenue_date < kept.to_date
+            and kept.from_date <= ledger.revenue_date
+            and kept.to_date > ledger.revenue_date
     where kept.asset is not null
     group by kept.from_date, kept.to_date, kept.asset
 ),
