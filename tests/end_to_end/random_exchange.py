@@ -482,6 +482,7 @@ class RandomExchange:
         """From one known wallet to another, both sides recorded."""
         asset = self.random.choice(["ETH", "ONE", "USDC", "BTC", "USD"])
         holders = [wallet for wallet, (_, assets) in self.wallets.items() if asset in assets.split()]
+        holders = [wallet for wallet in holders if wallet != "pledged"]
         if len(holders) < 2:
             return
         source, target = self.random.sample(holders, 2)

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.end_to_end.random_exchange import RandomExchange, write_random_landing_zone
+from tests.oracle.policy import OTHER_POLICY
 from tests.oracle.warehouses import Published, differences, results_of_models, run
 
 SEEDS = int(os.environ.get("RINGFENCE_ORACLE_SEEDS", "3"))
@@ -29,6 +30,14 @@ def readable(seed: int, lines: list[str]) -> str:
 def test_models_equal_the_recomputation(seed: int, tmp_path: Path) -> None:
     exchange = write_random_landing_zone(seed, tmp_path / "landing")
     lines = differences(tmp_path / "landing", exchange.last, results_of_models(exchange, tmp_path))
+    assert not lines, readable(seed, lines)
+
+
+@pytest.mark.parametrize("seed", range(FIRST_SEED, FIRST_SEED + max(1, SEEDS // 2)))
+def test_models_equal_the_recomputation_under_another_policy(seed: int, tmp_path: Path) -> None:
+    exchange = write_random_landing_zone(seed, tmp_path / "landing")
+    results = results_of_models(exchange, tmp_path, OTHER_POLICY)
+    lines = differences(tmp_path / "landing", exchange.last, results, OTHER_POLICY)
     assert not lines, readable(seed, lines)
 
 

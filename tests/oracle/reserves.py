@@ -59,7 +59,8 @@ class Reserves:
             found = []
             for wallet_id in self.wallets.wallet_ids:
                 for asset in self.wallets.assets_until(wallet_id, day):
-                    if self.wallets.versions(wallet_id, day) or self.wallets.balance(wallet_id, asset, day) is not None:
+                    is_listed = self.wallets.is_listed_to_the_end(wallet_id, day)
+                    if is_listed or self.wallets.balance(wallet_id, asset, day) is not None:
                         found.append(self._judge(wallet_id, asset, day))
             self._cap_own_tokens(found, day)
             self._deduct_encumbered(found, day)
@@ -84,7 +85,7 @@ class Reserves:
         owners = {self.relations.entity(row["owner_entity_id"], day) for row in versions}
         rules = {
             "duplicate_address": not self.wallets.namesakes(wallet_id, day),
-            "not_operator": owners == {"operator"},
+            "not_operator": owners == {"operator"} and self.wallets.is_listed_to_the_end(wallet_id, day),
             "not_customer_purpose": all(row["purpose"] == "customer" for row in versions),
             "custody": all(row["custody"] in self.policy.eligible_custody for row in versions),
             "unproven": all(self.is_proven(row, day) for row in versions),
@@ -153,7 +154,11 @@ class Reserves:
     def gap(self, group: str, day: date) -> Decimal:
         """eligible - liability x min_coverage; below zero if short."""
         line = self.coverage(day)[group]
-        return line.eligible - product(line.liability, self.policy.min_coverage)
+        return line.eligible - product(line.liability, self.min_coverage(group))
+
+    def min_coverage(self, group: str) -> Decimal:
+        """Units that must be held for each unit owed."""
+        return self.policy.min_coverage_by_group.get(group, self.policy.min_coverage)
 
     def gap_usd(self, group: str, day: date) -> Decimal | None:
         """The gap at the reference asset's price; None without one."""
@@ -173,7 +178,7 @@ class Reserves:
                     "eligible_reserves": line.eligible,
                     "excluded_reserves": line.excluded,
                     "gap": gap,
-                    "gap_all_claims": gap - product(line.affiliate_claims, self.policy.min_coverage),
+                    "gap_all_claims": gap - product(line.affiliate_claims, self.min_coverage(group)),
                     "coverage_ratio": quotient(line.eligible, line.liability) if line.liability else None,
                     "price_usd": self.prices.usd(group, day),
                     "gap_usd": self.gap_usd(group, day),

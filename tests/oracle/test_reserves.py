@@ -94,6 +94,17 @@ def test_a_rule_must_hold_all_day() -> None:
     assert exchange_.reserves.exclusion_rows(SECOND) == []
 
 
+def test_a_wallet_that_left_the_register_during_the_day_is_not_the_operators_all_day() -> None:
+    exchange_ = world([wallet("w", valid_to="2026-01-01 18:00")], [holds("w", "1")])
+    assert [row["reason"] for row in exchange_.reserves.exclusion_rows(DAY)] == ["not_operator"]
+
+
+def test_a_wallet_that_left_at_midnight_was_there_all_day() -> None:
+    exchange_ = world([wallet("w", valid_to="2026-01-02")], [holds("w", "1")])
+    assert exchange_.reserves.exclusion_rows(DAY) == []
+    assert exchange_.reserves.exclusion_rows(SECOND) == []
+
+
 def test_a_silent_wallet_is_kept_with_what_it_last_held() -> None:
     rows = world([wallet("w")], [holds("w", "1")]).reserves.exclusion_rows(SECOND)
     assert [(row["reason"], row["quantity"]) for row in rows] == [("no_balance", 1)]

@@ -9,7 +9,7 @@ from collections import defaultdict
 from datetime import date, datetime
 from decimal import Decimal
 
-from tests.oracle.books import Books, Row
+from tests.oracle.books import Books, Row, day_end
 from tests.oracle.ledger import last_of_day
 from tests.oracle.relations import Relations, holds_at, holds_during
 
@@ -53,6 +53,10 @@ class Wallets:
         """The version that holds last on the day; None if none does."""
         versions = self.versions(wallet_id, day)
         return versions[-1] if versions else None
+
+    def is_listed_to_the_end(self, wallet_id: str, day: date) -> bool:
+        """Whether a version of the wallet holds until the day is over."""
+        return any(row["valid_to"] is None or row["valid_to"] >= day_end(day) for row in self.versions(wallet_id, day))
 
     def owner_relation(self, wallet_id: str, day: date, moment: datetime | None = None) -> str | None:
         """The relation on the day of the wallet's owner, at the end of the day or at a moment of it."""

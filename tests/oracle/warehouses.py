@@ -22,6 +22,7 @@ from tests.oracle.compare import KEYS, compare_findings, compare_mart
 from tests.oracle.exchange import read_exchange
 from tests.oracle.findings import Finding, findings
 from tests.oracle.marts import marts
+from tests.oracle.policy import Policy, policy_file_text
 from tests.support.warehouse import build_warehouse
 
 PUBLISHED = (0, 3)
@@ -56,11 +57,19 @@ def raw_rows(exchange: RandomExchange) -> dict[str, Rows]:
     return stored
 
 
-def results_of_models(exchange: RandomExchange, folder: Path) -> Results:
+def results_of_models(exchange: RandomExchange, folder: Path, policy: Policy | None = None) -> Results:
     """Build the models, and nothing else of the pipeline, over the exchange's rows."""
-    select = " ".join([*KEYS, *PUBLISHED_CHECKS])
+    policy_file = None
+    if policy is not None:
+        policy_file = folder / "policy.yaml"
+        policy_file.write_text(policy_file_text(policy), encoding="utf-8")
     warehouse = build_warehouse(
-        folder, raw_rows(exchange), first_date=exchange.first, last_date=exchange.last, select=select
+        folder,
+        raw_rows(exchange),
+        first_date=exchange.first,
+        last_date=exchange.last,
+        select=" ".join([*KEYS, *PUBLISHED_CHECKS]),
+        policy_file=policy_file,
     )
     tables = {name: warehouse.query(f"select * from marts.{name}") for name in KEYS}
     union = " union all ".join(
@@ -112,9 +121,9 @@ def run(landing: Path, warehouse: Path, first: date, last: date) -> Published:
     return Published(warehouse)
 
 
-def differences(landing: Path, last: date, results: Results) -> list[str]:
+def differences(landing: Path, last: date, results: Results, policy: Policy | None = None) -> list[str]:
     """Everything that a warehouse and the oracle say differently about a landing zone."""
-    exchange = read_exchange(landing, last)
+    exchange = read_exchange(landing, last, policy)
     expected = marts(exchange)
     lines = [line for name in KEYS for line in compare_mart(name, expected[name], results.marts[name])]
     return lines + compare_findings(findings(exchange), results.findings)
