@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from orchestration.simulate.assets import INDEX
-from orchestration.simulate.payments import Desk, charge, credit, credit_pending, deposit, withdraw
+from orchestration.simulate.payments import Desk, Payments, charge, credit, credit_pending, deposit, withdraw
 from orchestration.simulate.prices import Integers
 from orchestration.simulate.today import Today
 from orchestration.simulate.trading import trade_among_customers, trade_with_market_maker
@@ -94,4 +94,4 @@ def receive_unidentified_wire(today: Today, desk: Desk) -> None:
         if units > 0:
             slot, when = desk.liquid_slots[usd][0], today.clock.at(today.day, 18.5)
             numbers = book.transfer(slot, units, "deposit", when)
-            credit(today, np.array([suspense]), np.array([usd]), np.array([units]), np.array([0]), when, numbers)
+            credit(today, Payments.one(suspense, usd, units), when, numbers)

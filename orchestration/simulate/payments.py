@@ -30,6 +30,25 @@ NETWORK_FEE_SHARE = 5_000
 CHAIN_NATIVE = frozenset({"BTC", "ETH", "SOL", "XRP"})
 
 
+@dataclass(frozen=True)
+class Payments:
+    """Columns of deposits or withdrawals: whose account, of which asset, how much; positive."""
+
+    account: Integers
+    asset: Integers
+    units: Integers
+    tail: Integers
+
+    @staticmethod
+    def one(account: int, asset: int, units: int) -> Payments:
+        """A single payment."""
+        return Payments(np.array([account]), np.array([asset]), np.array([units]), np.zeros(1, dtype=np.int64))
+
+    def take(self, rows: Any) -> Payments:
+        """The payments at the given rows."""
+        return Payments(self.account[rows], self.asset[rows], self.units[rows], self.tail[rows])
+
+
 @dataclass
 class Desk:
     """What ordinary activity remembers from one day to the next."""
@@ -38,7 +57,7 @@ class Desk:
     base_slot: dict[int, int]
     target: Integers
     market_maker_floor: Integers
-    pending_deposits: list[tuple[Integers, ...]] = field(default_factory=list)
+    pending_deposits: list[tuple[Payments, Integers]] = field(default_factory=list)
     pending_withdrawals: list[tuple[Integers, ...]] = field(default_factory=list)
     deposited_to: list[tuple[int, int]] = field(default_factory=list)
 
@@ -79,15 +98,16 @@ def deposit(today: Today, desk: Desk) -> None:
     lags = (rng.random(len(account)) < LAG_SHARE) & (not today.is_last)
     block_time = np.where(lags, today.moments(len(account), 23.1, 23.5), today.moments(len(account), 1.0, 5.5))
     numbers = today.book.transfer(slot, units, "deposit", block_time, tail=tail)
-    credit(today, account[~lags], asset[~lags], units[~lags], tail[~lags], block_time[~lags], numbers[~lags])
-    desk.pending_deposits.append((account[lags], asset[lags], units[lags], tail[lags], numbers[lags]))
+    payments = Payments(account, asset, units, tail)
+    credit(today, payments.take(~lags), block_time[~lags], numbers[~lags])
+    desk.pending_deposits.append((payments.take(lags), numbers[lags]))
 
 
 def credit_pending(today: Today, desk: Desk) -> None:
     """Credit yesterday evening's transfers, and send the withdrawals that were booked but not sent yesterday."""
     when = today.clock.at(today.day, 0.2)
-    for account, asset, units, tail, numbers in desk.pending_deposits:
-        credit(today, account, asset, units, tail, np.full(len(account), when), numbers)
+    for payments, numbers in desk.pending_deposits:
+        credit(today, payments, when, numbers)
     for slot, units, tail, numbers in desk.pending_withdrawals:
         if len(numbers):
             today.book.transfer(slot, -units, "withdrawal", when, tail=-tail, numbers=numbers)
@@ -113,60 +133,57 @@ def _pick_slots(today: Today, desk: Desk, asset: Integers) -> Integers:
     return slot
 
 
-def credit(today: Today, account: Any, asset: Any, units: Any, tail: Any, block_time: Any, numbers: Integers) -> None:
+def credit(today: Today, payments: Payments, block_time: Any, numbers: Integers) -> None:
     """Credit deposits to accounts against the outside world, each in a transaction that refers to its transfer."""
-    if len(account) == 0:
+    if len(payments.account) == 0:
         return
-    book, when = today.book, block_time + 90_000_000
-    transaction = book.new_transactions(len(account))
+    book, asset, when = today.book, payments.asset, block_time + 90_000_000
+    transaction = book.new_transactions(len(asset))
     external = np.array([today.world.external_index(number) for number in range(len(ASSETS))])[asset]
-    book.post(transaction, account, asset, units, "deposit", when, tail=tail, reference=numbers)
+    units, tail = payments.units, payments.tail
+    book.post(transaction, payments.account, asset, units, "deposit", when, tail=tail, reference=numbers)
     book.post(transaction, external, asset, -units, "deposit", when, tail=-tail, reference=numbers)
 
 
 def withdraw(today: Today, desk: Desk) -> None:
     """Customers take assets out, within what they hold and what hot wallets serve in a day; bitcoin goes in batches."""
-    run = today.controls.run_share > 0
-    account, asset, wanted = _wanted_withdrawals(today, run)
+    in_run = today.controls.run_share > 0
+    account, asset, wanted = _wanted_in_run(today) if in_run else _wanted_ordinarily(today)
     slot = _pick_slots(today, desk, asset)
-    units = _within_limits(today, asset, slot, wanted, run)
-    keep = units > 0
-    account, asset, slot, units = account[keep], asset[keep], slot[keep], units[keep]
-    if len(account) == 0:
-        return
+    units = _within_limits(today, slot, wanted)
     tail = np.where(asset == TAIL_ASSET, today.book.tails[account], 0)
-    send_out(today, desk, account, asset, slot, units, tail)
-    _charge_withdrawal_fees(today, account, asset)
+    served = units > 0
+    if served.any():
+        payments = Payments(account, asset, units, tail).take(served)
+        send_out(today, desk, payments, slot[served])
+        _charge_withdrawal_fees(today, payments.account, payments.asset)
 
 
-def _wanted_withdrawals(today: Today, run: bool) -> tuple[Integers, Integers, Integers]:
-    """Who wants to withdraw what: a few on an ordinary day, everybody a little of everything in a run."""
+def _wanted_in_run(today: Today) -> tuple[Integers, Integers, Integers]:
+    """Everybody wants most of everything, in an order of chance: accounts, assets, units."""
     rng, book, free = today.rng, today.book, today.free_accounts()
-    if run:
-        assets = np.array([INDEX[symbol] for symbol in today.controls.run_assets])
-        account, column = np.nonzero(book.balances[np.ix_(free, assets)] > 0)
-        account, asset = free[account], assets[column]
-        order = rng.permutation(len(account))
-        account, asset = account[order], asset[order]
-        return (
-            account,
-            asset,
-            np.floor(book.balances[account, asset] * rng.uniform(0.5, 0.9, len(account))).astype(np.int64),
-        )
+    assets = np.array([INDEX[symbol] for symbol in today.controls.run_assets])
+    holder, column = np.nonzero(book.balances[np.ix_(free, assets)] > 0)
+    order = rng.permutation(len(holder))
+    account, asset = free[holder][order], assets[column][order]
+    wanted = np.floor(book.balances[account, asset] * rng.uniform(0.5, 0.9, len(account))).astype(np.int64)
+    return account, asset, wanted
+
+
+def _wanted_ordinarily(today: Today) -> tuple[Integers, Integers, Integers]:
+    """A few want a part of one thing they hold; one day a large holder wants a lot: accounts, assets, units."""
+    rng, book, free = today.rng, today.book, today.free_accounts()
     count = min(max(int(len(free) * WITHDRAWALS_PER_ACCOUNT), 2), len(free))
     account = rng.choice(free, count, replace=False)
     asset = pick_held(today, account, np.arange(len(ASSETS)))
     account, asset = account[asset >= 0], asset[asset >= 0]
     wanted = np.floor(book.balances[account, asset] * rng.uniform(0.05, 0.6, len(account))).astype(np.int64)
-    if is_whale_day(today):
-        whale = free[np.argmax(book.balances[free, INDEX["BTC"]])]
-        if whale not in account:
-            bitcoin = INDEX["BTC"]
-            total = int(today.customer_totals()[bitcoin])
-            large = min(int(book.balances[whale, bitcoin]) * 4 // 5, total // 20)
-            account = np.concatenate([[whale], account])
-            asset = np.concatenate([[bitcoin], asset])
-            wanted = np.concatenate([[large], wanted])
+    bitcoin = INDEX["BTC"]
+    whale = free[np.argmax(book.balances[free, bitcoin])]
+    if is_whale_day(today) and whale not in account:
+        large = min(int(book.balances[whale, bitcoin]) * 4 // 5, int(today.customer_totals()[bitcoin]) // 20)
+        account, asset = np.concatenate([[whale], account]), np.concatenate([[bitcoin], asset])
+        wanted = np.concatenate([[large], wanted])
     return account, asset, wanted
 
 
@@ -175,28 +192,27 @@ def is_whale_day(today: Today) -> bool:
     return today.day == (2 * today.last_day) // 5
 
 
-def _within_limits(today: Today, asset: Integers, slot: Integers, wanted: Integers, run: bool) -> Integers:
+def _within_limits(today: Today, slot: Integers, wanted: Integers) -> Integers:
     """Units served: cumulative per wallet up to the day's limit, in the order given; what exceeds it waits."""
-    book, totals = today.book, today.customer_totals()
+    book, totals, run_share = today.book, today.customer_totals(), today.controls.run_share
     served = np.zeros(len(wanted), dtype=np.int64)
     for number in np.unique(slot):
         rows = np.flatnonzero(slot == number)
         total, held = int(totals[book.slot_asset[number]]), int(book.slots[number])
         limit = min(int(total * DAILY_WITHDRAWAL_LIMIT), int(held * HOT_WITHDRAWAL_LIMIT))
-        if run:
-            limit = int(held * today.controls.run_share)
-        if is_whale_day(today) and limit < int(wanted[rows[0]]) <= held * HOT_WITHDRAWAL_LIMIT:
+        if run_share > 0:
+            limit = int(held * run_share)
+        elif is_whale_day(today) and limit < int(wanted[rows[0]]) <= held * HOT_WITHDRAWAL_LIMIT:
             limit = int(wanted[rows[0]])
-        share = wanted[rows] if run else np.minimum(wanted[rows], limit)
+        share = np.minimum(wanted[rows], limit)
         room = np.maximum(limit - (np.cumsum(share) - share), 0)
         served[rows] = np.minimum(share, room)
     return served
 
 
-def send_out(
-    today: Today, desk: Desk, account: Integers, asset: Integers, slot: Integers, units: Integers, tail: Integers
-) -> None:
+def send_out(today: Today, desk: Desk, payments: Payments, slot: Integers) -> None:
     """Book withdrawals against the outside world and send them; a few are sent only after midnight."""
+    account, asset, units, tail = payments.account, payments.asset, payments.units, payments.tail
     book, count = today.book, len(account)
     when = np.sort(today.moments(count, 19.0, 21.0))
     batch = _batches(asset, slot)

@@ -44,14 +44,15 @@ def stock_figures(book: Book, records: Records, clock: Clock, month_end: int, pu
     liability = records.days[month_end].liability
     reserves = reserve_quantities(book, records, month_end)
     fund = records.days[month_end].special[book.world.account_index(INSURANCE_ACCOUNT)]
+    moments = {"period_start": None, "period_end": clock.close(month_end), "published_at": published_at}
     rows: list[Row] = []
     for figure, exact in (("customer_liabilities", liability), ("reserves", reserves)):
-        rows.append(_stock(figure, None, _total_usd(records, month_end, exact), clock, month_end, published_at))
+        rows.append(_stock(figure, None, _total_usd(records, month_end, exact), moments))
         for number, asset in enumerate(ASSETS):
             amount = Decimal(exact[number]).scaleb(-LEDGER_PLACES)
-            rows.append(_stock(figure, asset.symbol, amount, clock, month_end, published_at))
+            rows.append(_stock(figure, asset.symbol, amount, moments))
     total = _total_usd(records, month_end, fund)
-    rows.append(_stock("insurance_fund", None, total, clock, month_end, published_at))
+    rows.append(_stock("insurance_fund", None, total, moments))
     return rows
 
 
@@ -81,13 +82,5 @@ def _total_usd(records: Records, day: int, exact: list[int]) -> Decimal:
     return cents(Decimal(whole).scaleb(-LEDGER_PLACES - PRICE_PLACES))
 
 
-def _stock(figure: str, asset: str | None, amount: Decimal, clock: Clock, month_end: int, published_at: int) -> Row:
-    return {
-        "figure": figure,
-        "line": None,
-        "asset": asset,
-        "amount": amount,
-        "period_start": None,
-        "period_end": clock.close(month_end),
-        "published_at": published_at,
-    }
+def _stock(figure: str, asset: str | None, amount: Decimal, moments: Row) -> Row:
+    return {"figure": figure, "line": None, "asset": asset, "amount": amount, **moments}

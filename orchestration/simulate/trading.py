@@ -5,6 +5,7 @@ What belongs here: spot trades of ordinary days. What doesn't: lending and deriv
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,23 @@ BASES: Integers = np.array([INDEX[s] for s in ("EUR", "BTC", "ETH", "SOL", "XRP"
 QUOTES: Integers = np.array([INDEX[s] for s in ("USD", "USDC", "USDT")])
 
 
+@dataclass(frozen=True)
+class Trades:
+    """Columns of trades: the seller gives ``quantity`` of the base asset for ``cost`` of the quote asset."""
+
+    seller: Integers
+    buyer: Integers
+    base: Integers
+    quote: Integers
+    quantity: Integers
+    cost: Integers
+
+    def take(self, rows: Any) -> Trades:
+        """The trades at the given rows."""
+        columns = (self.seller, self.buyer, self.base, self.quote, self.quantity, self.cost)
+        return Trades(*(column[rows] for column in columns))
+
+
 def trade_among_customers(today: Today, begin: float, end: float) -> None:
     """Pairs of customers trade within a part of what they hold; each account takes part at most once a round."""
     free = today.rng.permutation(today.free_accounts())
@@ -36,7 +54,7 @@ def trade_among_customers(today: Today, begin: float, end: float) -> None:
     seller, buyer, base, quote = seller[keep], buyer[keep], base[keep], quote[keep]
     quantity, cost = _sizes(today, seller, buyer, base, quote)
     keep = (quantity > 0) & (cost > 0)
-    settle_trades(today, seller[keep], buyer[keep], base[keep], quote[keep], quantity[keep], cost[keep], begin, end)
+    settle_trades(today, Trades(seller, buyer, base, quote, quantity, cost).take(keep), begin, end)
 
 
 def _sizes(
@@ -67,7 +85,7 @@ def trade_with_market_maker(today: Today, desk: Desk) -> None:
     room = np.maximum(book.balances[maker] - desk.market_maker_floor, 0) // 2
     keep = (quantity > 0) & (cost > 0)
     keep &= _within_room(np.where(sells, quote, base), np.where(sells, cost, quantity), room)
-    settle_trades(today, seller[keep], buyer[keep], base[keep], quote[keep], quantity[keep], cost[keep], 14.5, 17.5)
+    settle_trades(today, Trades(seller, buyer, base, quote, quantity, cost).take(keep), 14.5, 17.5)
 
 
 def _within_room(asset: Integers, units: Integers, room: Integers) -> Any:
@@ -79,20 +97,12 @@ def _within_room(asset: Integers, units: Integers, room: Integers) -> Any:
     return fits
 
 
-def settle_trades(
-    today: Today,
-    seller: Integers,
-    buyer: Integers,
-    base: Integers,
-    quote: Integers,
-    quantity: Integers,
-    cost: Integers,
-    begin: float,
-    end: float,
-) -> None:
+def settle_trades(today: Today, trades: Trades, begin: float, end: float) -> None:
     """Post trades with both sides' fees in the quote asset; the market maker pays only as a taker."""
-    if len(seller) == 0:
+    if len(trades.seller) == 0:
         return
+    seller, buyer, base, quote = trades.seller, trades.buyer, trades.base, trades.quote
+    quantity, cost = trades.quantity, trades.cost
     book, rng, count = today.book, today.rng, len(seller)
     when = np.sort(today.moments(count, begin, end))
     transaction = book.new_transactions(count)

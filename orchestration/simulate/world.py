@@ -134,7 +134,7 @@ def plan_world(scenario: Scenario, start_prices: Floats, rng: np.random.Generato
     owed = scenario.accounts * OWED_PER_ACCOUNT_USD
     customers = _plan_customers(scenario, owed, start_prices, rng)
     before = clock.midnight(-60)
-    world = World(
+    return World(
         scenario=scenario,
         clock=clock,
         owed_usd=owed,
@@ -147,7 +147,6 @@ def plan_world(scenario: Scenario, start_prices: Floats, rng: np.random.Generato
         wallets=_reserve_wallets() + _other_wallets(),
         token_circulating=_circulating(owed, start_prices),
     )
-    return world
 
 
 def give_addresses(world: World, rng: np.random.Generator) -> None:
@@ -171,7 +170,7 @@ def _plan_customers(scenario: Scenario, owed: float, start_prices: Floats, rng: 
     late = late[~np.isin(late, owner[spot:])]
     if scenario.days > 3:
         opened[late] = rng.integers(1, scenario.days, len(late))
-    opening = _portfolios(count, size, opened, owed, start_prices, rng)
+    opening = _portfolios(size, opened, owed, start_prices, rng)
     tail = np.where(opening[:, TAIL_ASSET] > 0, rng.integers(0, 10**9, count), 0)
     collateral = _collateral_usd(opening, start_prices)
     return Customers(
@@ -196,10 +195,10 @@ def _collateral_usd(balances: Integers, prices: Floats) -> Floats:
 
 
 def _portfolios(
-    count: int, size: Floats, opened: Integers, owed: float, start_prices: Floats, rng: np.random.Generator
+    size: Floats, opened: Integers, owed: float, start_prices: Floats, rng: np.random.Generator
 ) -> Integers:
     """Opening balances in each asset's units, so that what is owed in each asset follows the shares of assets.py."""
-    holds = rng.random((count, len(ASSETS))) < np.array([asset.holder_share for asset in ASSETS])
+    holds = rng.random((len(size), len(ASSETS))) < np.array([asset.holder_share for asset in ASSETS])
     anchors = np.arange(2 * len(ASSETS))
     holds[anchors, anchors % len(ASSETS)] = True
     value = holds * rng.exponential(1.0, holds.shape) * size[:, None]

@@ -8,12 +8,13 @@ to an account which looks like a customer's.
 from __future__ import annotations
 
 import numpy as np
+from typing_extensions import override
 
 from orchestration.simulate.acts.base import Act
 from orchestration.simulate.assets import INDEX, OWN_TOKEN, OWN_TOKEN_INDEX
 from orchestration.simulate.book import Book
 from orchestration.simulate.clock import HOUR
-from orchestration.simulate.payments import credit
+from orchestration.simulate.payments import Payments, credit
 from orchestration.simulate.prices import PricePaths
 from orchestration.simulate.today import Today
 from orchestration.simulate.world import (
@@ -39,6 +40,7 @@ MARKET_MAKER_WALLET = "cardinal-sol"
 class AffiliatePrivileges(Act):
     """The market maker's second account may go negative, has a credit line and can't be liquidated (fact F1)."""
 
+    @override
     def prepare(self, world: World, paths: PricePaths) -> None:
         """Open the account and set its privileges on the act's day."""
         start = world.clock.midnight(self.plan.day)
@@ -58,6 +60,7 @@ class DivertedWires(Act):
     who looks like any customer, so that the affiliate's own account shows nothing at the end of the day.
     """
 
+    @override
     def prepare(self, world: World, paths: PricePaths) -> None:
         """Add the company with its bank account, and the customer who is none."""
         first_day = self.plan.day
@@ -86,6 +89,7 @@ class DivertedWires(Act):
             )
         )
 
+    @override
     def evening(self, today: Today) -> None:
         """Receive wires, book and hide the debt, and spend most of the money every few days."""
         if today.day < self.plan.day or today.controls.halted:
@@ -106,7 +110,7 @@ class DivertedWires(Act):
         units = np.maximum(np.floor(today.rng.dirichlet(np.full(len(account), 2.0)) * total), 1).astype(np.int64)
         when = today.moments(len(account), 9.0, 16.0)
         numbers = book.transfer(book.slot(BANK_WALLET, "USD"), units, "deposit", when)
-        credit(today, account, np.full(len(account), usd), units, np.zeros(len(account), np.int64), when, numbers)
+        credit(today, Payments(account, np.full(len(account), usd), units, np.zeros_like(units)), when, numbers)
         return int(units.sum())
 
 
@@ -125,11 +129,13 @@ def _book_and_hide(today: Today, cents: int) -> None:
 class AffiliateBorrowing(Act):
     """The affiliate posts the own token as collateral and withdraws customers' assets against it (B3, B4, D4)."""
 
+    @override
     def morning(self, today: Today) -> None:
         """From now on nobody rebalances wallets: the treasury takes from where something is left."""
         if today.day >= self.plan.day:
             today.controls.sweeps = False
 
+    @override
     def evening(self, today: Today) -> None:
         """Deposit the collateral on the first day, and withdraw the tranches of the day."""
         if today.day == self.plan.day:
@@ -143,8 +149,8 @@ class AffiliateBorrowing(Act):
         units = int(today.units(np.array([value]), OWN_TOKEN_INDEX)[0])
         when = today.clock.at(today.day, 10.0)
         numbers = book.transfer(book.slot("eth-hot", OWN_TOKEN), units, "deposit", when)
-        account = np.array([today.world.account_index(CREDIT_ACCOUNT)])
-        credit(today, account, np.array([OWN_TOKEN_INDEX]), np.array([units]), np.array([0]), when, numbers)
+        account = today.world.account_index(CREDIT_ACCOUNT)
+        credit(today, Payments.one(account, OWN_TOKEN_INDEX, units), when, numbers)
 
 
 def _withdraw_tranche(today: Today, number: int, wallet: str, symbol: str, share: float) -> None:
@@ -162,12 +168,14 @@ def _withdraw_tranche(today: Today, number: int, wallet: str, symbol: str, share
 class UnexplainedTransfer(Act):
     """A wallet is emptied into the affiliate's wallet, and no account is charged for it."""
 
+    @override
     def prepare(self, world: World, paths: PricePaths) -> None:
         """List the affiliate's wallet from the start: knowing it is what makes the transfer visible."""
         world.wallets.append(
             WalletPlan(MARKET_MAKER_WALLET, "solana", MARKET_MAKER, "house", "hot", "none", {"SOL": 0.0})
         )
 
+    @override
     def evening(self, today: Today) -> None:
         """Move everything the wallet holds."""
         if today.day != self.plan.day:

@@ -33,7 +33,6 @@ class Act:
 
     def revenue_day(self, month_end: int) -> int | None:
         """Another day on which a month's revenue is published; None leaves the usual one."""
-        return None
 
     def value(self, key: str, default: Any = None) -> Any:
         """A parameter of the act from the scenario's file."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing_extensions import override
+
 from orchestration.simulate.acts.base import Act
 from orchestration.simulate.assets import OWN_TOKEN_INDEX
 from orchestration.simulate.prices import PricePaths
@@ -12,6 +14,7 @@ from orchestration.simulate.world import World
 class TokenCrash(Act):
     """The own token loses most of its value within a few days, at every source alike."""
 
+    @override
     def prepare(self, world: World, paths: PricePaths) -> None:
         """Multiply the token's path by the remaining parts given, the last of which stays."""
         remaining = [float(part) for part in self.value("remaining")]
@@ -23,6 +26,7 @@ class TokenCrash(Act):
 class WithdrawalRun(Act):
     """Customers withdraw what hot wallets and banks can pay, until withdrawals are halted."""
 
+    @override
     def morning(self, today: Today) -> None:
         """Let everybody withdraw during the run, and stop customers' business afterwards."""
         today.controls.halted |= today.day >= int(self.value("halted_from"))

@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 import numpy as np
+from typing_extensions import override
 
 from orchestration.simulate.acts.affiliate import CREDIT_ACCOUNT, HIDDEN_ACCOUNT
 from orchestration.simulate.acts.base import Act
@@ -31,10 +32,12 @@ class InventedInsuranceFund(Act):
         super().__init__(plan)
         self.volume_usd: list[int] = []
 
+    @override
     def prepare(self, world: World, paths: PricePaths) -> None:
         """Remember the day's volumes, which the number is made from."""
         self.volume_usd = [int(volume) for volume in paths.volume_usd.sum(axis=(1, 2))]
 
+    @override
     def publish(self, figures: list[dict[str, Any]], book: Book, records: Records, month_end: int) -> None:
         """Replace the fund by a multiple of it plus a random-looking daily growth."""
         if month_end < self.plan.day:
@@ -52,6 +55,7 @@ class InventedInsuranceFund(Act):
 class NettedLiabilities(Act):
     """Reported customer liabilities are net of what the affiliate and the hidden account owe (facts D3, B5)."""
 
+    @override
     def publish(self, figures: list[dict[str, Any]], book: Book, records: Records, month_end: int) -> None:
         """Take the negative balances off the figures per asset and off the total."""
         if month_end < self.plan.day:
@@ -91,11 +95,13 @@ class YearEndRevenue(Act):
         self.genuine = Decimal(0)
         self.backdated_cents = 0
 
+    @override
     def prepare(self, world: World, paths: PricePaths) -> None:
         """Remember which month it is about."""
         self.month_end = int(self.value("month_end"))
         self.first_day = world.clock.day_of(world.clock.date_of(self.month_end).replace(day=1))
 
+    @override
     def evening(self, today: Today) -> None:
         """Pay the affiliate's income on time, and deliver the backdated entry on its day."""
         if today.day == self.plan.day:
@@ -129,10 +135,12 @@ class YearEndRevenue(Act):
         book.post(transaction, [house, payer], usd, [-amount, amount], "transfer", when, memo=memo)
         self.backdated_cents = amount
 
+    @override
     def revenue_day(self, month_end: int) -> int | None:
         """The month's revenue is published late, once the target is met."""
         return int(self.value("published")) if month_end == self.month_end else None
 
+    @override
     def publish(self, figures: list[dict[str, Any]], book: Book, records: Records, month_end: int) -> None:
         """Report the ledger's revenue, backdated part included, and some more."""
         for row in figures:
