@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import great_expectations.expectations as gxe
+from great_expectations.expectations.metadata_types import FailureSeverity
 
 from expectations.rules import SHAPE, Rule, TableSuite
-from orchestration.checks import CHECK_DISABLED, CHECKS, Kind, Severity
+from orchestration.checks import CHECK_DISABLED, CHECKS, Kind
 
 _SCHEMA, _TABLE = "checked", "finding"
 
@@ -20,7 +21,10 @@ def _check_rule(name: str, kind: Kind, severity: str) -> Rule:
         f" from {{batch}} where check_name = '{name}' group by as_of_date, severity order by as_of_date, severity"
     )
     expectation = gxe.UnexpectedRowsExpectation(
-        unexpected_rows_query=query, description=f"No subject fails {name}.", severity=severity, meta={"check": name}
+        unexpected_rows_query=query,
+        description=f"No subject fails {name}.",
+        severity=FailureSeverity(severity),
+        meta={"check": name},
     )
     return Rule(name, f"findings.{name}", kind.value, expectation)
 
@@ -36,7 +40,7 @@ def _shape_rules() -> list[Rule]:
     expectation = gxe.UnexpectedRowsExpectation(
         unexpected_rows_query=incomplete,
         description="Every finding names its check, day, subject and severity, and no impact is negative.",
-        severity=Severity.CRITICAL.value,
+        severity=FailureSeverity.CRITICAL,
     )
     return [Rule("findings_complete", f"{_SCHEMA}.{_TABLE}", SHAPE, expectation)]
 

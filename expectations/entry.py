@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import great_expectations.expectations as gxe
+from great_expectations.expectations.metadata_types import FailureSeverity
 
 from expectations.catalogue import check_suite
 from expectations.rules import SHAPE, Rule, TableSuite
@@ -20,7 +21,12 @@ _GUARDED_BY = "schema_conforms"
 
 def _not_null(table: Table, column: str, severity: str) -> Rule:
     subject = f"incoming.{table.name}"
-    return Rule("values_present", subject, SHAPE, gxe.ExpectColumnValuesToNotBeNull(column=column, severity=severity))
+    return Rule(
+        "values_present",
+        subject,
+        SHAPE,
+        gxe.ExpectColumnValuesToNotBeNull(column=column, severity=FailureSeverity(severity)),
+    )
 
 
 def _values(table: Table, severity: str) -> list[Rule]:
@@ -31,7 +37,7 @@ def _values(table: Table, severity: str) -> list[Rule]:
             rules.append(_not_null(table, column.name, severity))
         if column.kind is ColumnKind.ENUM:
             in_set = gxe.ExpectColumnValuesToBeInSet(
-                column=column.name, value_set=list(column.values), severity=severity
+                column=column.name, value_set=list(column.values), severity=FailureSeverity(severity)
             )
             rules.append(Rule("values_known", subject, SHAPE, in_set))
     outside = [f"{c.name} not between 0 and 100" for c in table.columns if c.kind is ColumnKind.PERCENT]
@@ -39,7 +45,9 @@ def _values(table: Table, severity: str) -> list[Rule]:
     if outside:
         query = f"select source_file, source_row from {{batch}} where {' or '.join(outside)}"
         in_range = gxe.UnexpectedRowsExpectation(
-            unexpected_rows_query=query, description="Percentages and prices are within bounds.", severity=severity
+            unexpected_rows_query=query,
+            description="Percentages and prices are within bounds.",
+            severity=FailureSeverity(severity),
         )
         rules.append(Rule("values_within_bounds", subject, SHAPE, in_range))
     return rules
@@ -48,7 +56,7 @@ def _values(table: Table, severity: str) -> list[Rule]:
 def _table_suite(table: Table, severity: str | None) -> TableSuite:
     subject = f"incoming.{table.name}"
     columns = gxe.ExpectTableColumnsToMatchSet(
-        column_set=[name for name, _ in raw_columns(table)], exact_match=True, severity=Severity.CRITICAL.value
+        column_set=[name for name, _ in raw_columns(table)], exact_match=True, severity=FailureSeverity.CRITICAL
     )
     origin = ["source_file", "source_row"] + (["partition_date"] if table.dated else [])
     rules = [Rule("columns_match", subject, SHAPE, columns)]

@@ -10,10 +10,11 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import great_expectations.expectations as gxe
+from great_expectations.expectations.metadata_types import FailureSeverity
 
 from expectations.catalogue import check_suite
 from expectations.rules import SHAPE, Rule, TableSuite
-from orchestration.checks import Kind, Severity
+from orchestration.checks import Kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +105,7 @@ PUBLIC_TABLES: dict[str, PublicTable] = {
 
 def _failing_rows(table: str, name: str, query: str) -> Rule:
     expectation = gxe.UnexpectedRowsExpectation(
-        unexpected_rows_query=query, description=f"{table}: {name}.", severity=Severity.CRITICAL.value
+        unexpected_rows_query=query, description=f"{table}: {name}.", severity=FailureSeverity.CRITICAL
     )
     return Rule(name.replace(" ", "_"), f"marts.{table}", SHAPE, expectation)
 

@@ -142,7 +142,7 @@ left the landing zone and took no row along; abandoned: the run was killed
     ),
     _table(
         "published_figure",
-        "Append-only record of headline figures: a row is added when a run publishes a value that differs from the last.",
+        "Append-only record of headline figures: a row is added when a run publishes another value than the last.",
         """
         entry_number | bigint not null | position in this record; of two statements the higher was made later
         run_id | varchar not null | run that published the figure

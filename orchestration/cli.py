@@ -12,7 +12,6 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
-import click
 import typer
 
 from orchestration.errors import ConfigurationError, RingfenceError
@@ -20,12 +19,11 @@ from orchestration.reading.formats import OutputFormat
 
 app = typer.Typer(
     add_completion=False,
-    no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     help="Could this exchange hand every customer back what it owes them, in kind, today?",
 )
-import_app = typer.Typer(no_args_is_help=True, help="Turn records of other kinds into a landing zone.")
+import_app = typer.Typer(help="Turn records of other kinds into a landing zone.")
 app.add_typer(import_app, name="import")
 
 
@@ -42,12 +40,10 @@ def _day(text: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError as error:
-        raise click.BadParameter(f"{text!r} is no date; write it as YYYY-MM-DD") from error
+        raise typer.BadParameter(f"{text!r} is no date; write it as YYYY-MM-DD") from error
 
 
-Verbose = Annotated[
-    bool, typer.Option("--verbose", help="Show log messages and tracebacks.", callback=_set_verbose)
-]
+Verbose = Annotated[bool, typer.Option("--verbose", help="Show log messages and tracebacks.", callback=_set_verbose)]
 WarehouseFolder = Annotated[Path, typer.Option("--warehouse", help="Folder of the warehouse.")]
 LandingFolder = Annotated[Path, typer.Option("--landing", help="Folder with <table>/... files.")]
 PolicyFile = Annotated[Path | None, typer.Option("--policy", help="YAML file with what differs from the policy.")]
@@ -244,20 +240,18 @@ def _invoke(arguments: list[str]) -> int:
     """Run a command and return its exit status; every error becomes one line on stderr."""
     try:
         result = app(arguments, standalone_mode=False, prog_name="ringfence")
-    except click.exceptions.NoArgsIsHelpError as error:
-        typer.echo(error.format_message())
-        return 2
-    except click.UsageError as error:
-        where = f" (see '{error.ctx.command_path} --help')" if error.ctx is not None else ""
-        return _fail(f"{error.format_message()}{where}", 2)
-    except click.Abort:
-        return _fail("interrupted; nothing was published", 1)
+    except typer.TyperException as error:
+        context = getattr(error, "ctx", None)
+        where = f" (see '{context.command_path} --help')" if context is not None else ""
+        return _fail(f"{error.format_message().rstrip('.')}{where}", error.exit_code)
+    except typer.Abort:
+        return _fail("interrupted", 1)
     except RingfenceError as error:
         return _fail(str(error), error.exit_status)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except Exception as error:  # the last line of defence: one line, and the traceback for those who ask
+    except Exception as error:  # noqa: BLE001 (the last line of defence: one line, a traceback for those who ask)
         hint = "" if _State.verbose else "; --verbose shows where"
         return _fail(f"{type(error).__name__}: {error}{hint}", 1)
     return result if isinstance(result, int) else 0

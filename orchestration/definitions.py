@@ -15,9 +15,7 @@ from orchestration.defs.warehouse import warehouse_assets
 from orchestration.settings import Settings, from_environment
 
 
-def build_defs(
-    settings: Settings, *, first_date: date | None = None, last_date: date | None = None
-) -> dg.Definitions:
+def build_defs(settings: Settings, *, first_date: date | None = None, last_date: date | None = None) -> dg.Definitions:
     """Return everything Dagster knows of Ringfence, working on the folders of ``settings``.
 
     ``first_date`` and ``last_date`` widen the partitions so that a run over those days can be asked for.
@@ -44,7 +42,7 @@ def build_defs(
     )
 
 
-@dg.definitions  # type: ignore[misc]
+@dg.definitions
 def defs() -> dg.Definitions:
     """What ``dagster`` and ``dg`` load, from the environment's settings."""
     return build_defs(from_environment())

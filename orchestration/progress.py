@@ -16,20 +16,19 @@ def _log(stage: str, detail: str) -> None:
     _logger.info("%s: %s", stage, detail)
 
 
-_listener: Listener = _log
+_listeners: list[Listener] = [_log]
 
 
 def report(stage: str, detail: str) -> None:
     """Tell the listener what is being done."""
-    _listener(stage, detail)
+    _listeners[-1](stage, detail)
 
 
 @contextmanager
 def listening(listener: Listener) -> Iterator[None]:
     """Let ``listener`` hear of progress for the length of the block."""
-    global _listener
-    before, _listener = _listener, listener
+    _listeners.append(listener)
     try:
         yield
     finally:
-        _listener = before
+        _listeners.remove(listener)

@@ -1,7 +1,7 @@
 """Running the job through Dagster in this process, for the command line.
 
-What belongs here: the Dagster instance, starting the job, and turning its result into an exit status. What doesn't: what
-the steps do (``pipeline``), and showing it (``cli``).
+What belongs here: the Dagster instance, starting the job, and turning its result into an exit status. What doesn't:
+what the steps do (``pipeline``), and showing it (``cli``).
 """
 
 from __future__ import annotations
@@ -77,13 +77,13 @@ def run_days(settings: Settings, first_date: date, last_date: date, *, verbose: 
             result = job.execute_in_process(
                 instance=instance,
                 raise_on_error=False,
-                run_config=_log_configuration(verbose),
+                run_config=_log_configuration(verbose=verbose),
                 tags={_RANGE_START: first_date.isoformat(), _RANGE_END: last_date.isoformat()},
             )
         return _result(settings, result)
 
 
-def _log_configuration(verbose: bool) -> Mapping[str, Any]:
+def _log_configuration(*, verbose: bool) -> Mapping[str, Any]:
     return {"loggers": {"console": {"config": {"log_level": "INFO" if verbose else "CRITICAL"}}}}
 
 
@@ -154,6 +154,6 @@ def start_ui(settings: Settings, *, port: int) -> None:
     if settings.policy_file is not None:
         environment["RINGFENCE_POLICY"] = str(settings.policy_file)
     command = [sys.executable, "-m", "dagster", "dev", "-m", "orchestration.definitions", "-h", "127.0.0.1"]
-    os.execve(sys.executable, [*command, "-p", str(port)], environment)
-
-
+    os.execve(  # noqa: S606 (a fixed command, this interpreter)
+        sys.executable, [*command, "-p", str(port)], environment
+    )

@@ -99,8 +99,10 @@ def from_environment(
     policy_file: Path | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> Settings:
-    """Return the settings of this environment; arguments come before ``RINGFENCE_LANDING``, ``RINGFENCE_WAREHOUSE``,
-    ``RINGFENCE_POLICY``, and folders ``landing`` and ``warehouse`` of the working directory come last.
+    """Return the settings of this environment.
+
+    Arguments come before ``RINGFENCE_LANDING``, ``RINGFENCE_WAREHOUSE`` and ``RINGFENCE_POLICY``; folders ``landing``
+    and ``warehouse`` of the working directory come last.
 
     Raises ConfigurationError if a variable holds no valid value.
     """

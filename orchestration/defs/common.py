@@ -1,5 +1,6 @@
 """What the assets share: partitions, owners, the resource that holds the warehouse, and reading a run's days."""
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
@@ -10,6 +11,9 @@ import dagster as dg
 from orchestration.settings import Settings
 from orchestration.warehouse.lock import warehouse_lock
 
+# Single-run backfills are what a range needs, and the parameter has been in beta for years.
+warnings.filterwarnings("ignore", message="Parameter `backfill_policy`")
+
 DATA_ENGINEERING = "team:data-engineering"
 FINANCIAL_CONTROL = "team:financial-control"
 WRITER_POOL = "ringfence_warehouse_writer"
@@ -19,7 +23,7 @@ FIRST_PARTITION = date(2020, 1, 1)
 """First day that the UI offers; a run from the command line may ask for earlier ones."""
 
 
-class Workspace(dg.ConfigurableResource):  # type: ignore[misc]
+class Workspace(dg.ConfigurableResource):
     """Folders and knobs of a run. Holds the warehouse's lock as long as the run lasts."""
 
     landing: str

@@ -37,9 +37,7 @@ def column_schema(table: Table) -> dg.TableSchema:
     """The table's columns with types and descriptions, from the contract."""
     descriptions = {column.name: column.description for column in table.columns}
     return dg.TableSchema(
-        columns=[
-            dg.TableColumn(name, type_, description=descriptions.get(name)) for name, type_ in raw_columns(table)
-        ]
+        columns=[dg.TableColumn(name, type_, description=descriptions.get(name)) for name, type_ in raw_columns(table)]
     )
 
 
@@ -97,8 +95,9 @@ def ingest_asset(table: Table, partitions: dg.PartitionsDefinition) -> dg.Assets
     @dg.asset(
         key=incoming_key(table),
         deps=[landing_key(table), RUN_CONTEXT],
-        partitions_def=partitions,
-        backfill_policy=dg.BackfillPolicy.single_run(),
+        # Reference tables have no day: each delivery holds all of them.
+        partitions_def=partitions if table.dated else None,
+        backfill_policy=dg.BackfillPolicy.single_run() if table.dated else None,
         group_name="ingest",
         description=f"{table.description} Rows of new and changed partitions, not yet accepted.",
         kinds={"python", "duckdb"},

@@ -1,4 +1,4 @@
-"""The two gates as Dagster sees them: a blocking check on what was delivered, an asset and its checks on what leaves."""
+"""The two gates as Dagster sees them: a blocking check on what arrives, an asset and its checks on what leaves."""
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dagster as dg
+from dagster._core.definitions.partitions.partitioned_schedule import UnresolvedPartitionedAssetScheduleDefinition
 
 JOB_NAME = "daily_close"
 
@@ -19,7 +20,9 @@ def close_job(partitions: dg.PartitionsDefinition) -> dg.UnresolvedAssetJobDefin
     )
 
 
-def daily_schedule(job: dg.UnresolvedAssetJobDefinition, *, is_enabled: bool) -> dg.ScheduleDefinition:
+def daily_schedule(
+    job: dg.UnresolvedAssetJobDefinition, *, is_enabled: bool
+) -> dg.ScheduleDefinition | UnresolvedPartitionedAssetScheduleDefinition:
     """Runs the job for the day that has just ended, half an hour after midnight UTC."""
     return dg.build_schedule_from_partitioned_job(
         job,

@@ -19,7 +19,7 @@ _INCOMING_KEYS = [incoming_key(table) for table in TABLES]
 _UNGROUPED_FOLDERS = ("staging", "marts")
 
 
-class WarehouseTranslator(DagsterDbtTranslator):  # type: ignore[misc]
+class WarehouseTranslator(DagsterDbtTranslator):
     """dbt nodes as assets: keys are schema and table, groups are domains."""
 
     def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> dg.AssetKey:
@@ -92,9 +92,7 @@ def warehouse_assets() -> list[dg.AssetsDefinition]:
         dagster_dbt_translator=WarehouseTranslator(),
         pool=WRITER_POOL,
     )
-    def integrity_findings(
-        context: dg.AssetExecutionContext, workspace: Workspace
-    ) -> Iterator[dg.MaterializeResult]:
+    def integrity_findings(context: dg.AssetExecutionContext, workspace: Workspace) -> Iterator[dg.MaterializeResult]:
         yield from _build(context, workspace, steps.build_integrity_findings)
 
     # A failed dbt test fails the step, so tests are no asset checks of their own: those are the catalogue's.

@@ -81,7 +81,9 @@ def record_published_figures(connection: duckdb.DuckDBPyConnection, context: Run
     """
     existing = {
         name
-        for (name,) in connection.execute("select table_name from duckdb_tables() where schema_name = 'marts'").fetchall()
+        for (name,) in connection.execute(
+            "select table_name from duckdb_tables() where schema_name = 'marts'"
+        ).fetchall()
     }
     selects = [_current(figures) for figures in KEPT_FIGURES if figures.table in existing]
     if not selects:
@@ -96,7 +98,9 @@ def record_published_figures(connection: duckdb.DuckDBPyConnection, context: Run
                 as_of_date, source_table, figure, subject, amount
             from audit.published_figure
             qualify
-                row_number() over (partition by as_of_date, source_table, figure, subject order by entry_number desc) = 1
+                row_number() over (
+                    partition by as_of_date, source_table, figure, subject order by entry_number desc
+                ) = 1
         )
         select
             $before + row_number() over (

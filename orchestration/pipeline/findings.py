@@ -104,7 +104,8 @@ def stage_findings(connection: duckdb.DuckDBPyConnection, context: RunContext, k
     """
     built = existing_models(connection)
     enabled = {
-        name for (name,) in connection.execute("select check_name from policy.check_setting where is_enabled").fetchall()
+        name
+        for (name,) in connection.execute("select check_name from policy.check_setting where is_enabled").fetchall()
     }
     checks = [check for check in CHECKS if check.kind in kinds and check.name in built and check.name in enabled]
     rows = " union all ".join([_NO_ROWS, *_selects(checks), _DISABLED_ROWS])
@@ -164,14 +165,18 @@ def _same(columns: Iterable[str]) -> str:
     return " and ".join(f"old.{name} is not distinct from new.{name}" for name in columns)
 
 
-def record_findings(connection: duckdb.DuckDBPyConnection, context: RunContext, kinds: Sequence[Kind]) -> FindingChanges:
+def record_findings(
+    connection: duckdb.DuckDBPyConnection, context: RunContext, kinds: Sequence[Kind]
+) -> FindingChanges:
     """Make the staged findings the standing ones of these kinds (and of policy), and log what changed.
 
     A finding that stood already keeps the run that raised it unless its content changed. Call it in a transaction.
     """
     scope = ", ".join(quoted(kind) for kind in (*kinds, Kind.POLICY))
     ordinal = f"row_number() over (partition by {', '.join(_KEY)} order by {', '.join(_CONTENT)}) as ordinal"
-    connection.execute(f"create or replace temp table old as select *, {ordinal} from audit.finding where kind in ({scope})")
+    connection.execute(
+        f"create or replace temp table old as select *, {ordinal} from audit.finding where kind in ({scope})"
+    )
     connection.execute(f"create or replace temp table new as select *, {ordinal} from {STAGED_TABLE}")
     same_key, same_content = _same((*_KEY, "ordinal")), _same(_CONTENT)
     new_columns = ", ".join(f"new.{name}" for name in _COLUMNS)

@@ -93,7 +93,9 @@ def _require_sound(outcomes: Sequence[RuleOutcome], *, shape_may_fail: bool) -> 
         if outcome.is_error:
             raise GateError(f"{where}: the rule could not be evaluated: {outcome.observed}")
         if outcome.kind == "shape" and not outcome.success and outcome.severity == "critical" and not shape_may_fail:
-            raise GateError(f"{where}: failed although no check found anything: {outcome.observed or outcome.unexpected}")
+            raise GateError(
+                f"{where}: failed although no check found anything: {outcome.observed or outcome.unexpected}"
+            )
 
 
 def entry_gate(paths: WarehousePaths) -> GateResult:

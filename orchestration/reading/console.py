@@ -21,9 +21,11 @@ def progress_shown(*, enabled: bool) -> Iterator[None]:
         return
     from rich.console import Console
 
-    with Console(stderr=True).status("starting") as status:
-        with progress.listening(lambda stage, detail: status.update(f"{stage}: {detail}")):
-            yield
+    with (
+        Console(stderr=True).status("starting") as status,
+        progress.listening(lambda stage, detail: status.update(f"{stage}: {detail}")),
+    ):
+        yield
 
 
 class _StageLines:
@@ -32,7 +34,7 @@ class _StageLines:
     def __init__(self) -> None:
         self.stage = ""
 
-    def __call__(self, stage: str, detail: str) -> None:
+    def __call__(self, stage: str, detail: str) -> None:  # noqa: ARG002 (a listener hears both)
         if stage != self.stage:
             self.stage = stage
             print(f"{stage} ...", file=sys.stderr, flush=True)

@@ -73,8 +73,11 @@ def _worst(connection: duckdb.DuckDBPyConnection, first: date, last: date, *, in
 
 def summary_lines(paths: WarehousePaths, result: RunResult, first: date, last: date) -> list[str]:
     """The summary of a run, line by line."""
-    lines = [f"{_HEADLINES[result.status]} ({first} to {last})" if first != last else
-             f"{_HEADLINES[result.status]} ({first})"]
+    lines = [
+        f"{_HEADLINES[result.status]} ({first} to {last})"
+        if first != last
+        else f"{_HEADLINES[result.status]} ({first})"
+    ]
     if not paths.published_file.exists():
         return [*lines, result.message]
     with published_connection(paths) as connection:

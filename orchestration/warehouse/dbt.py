@@ -84,13 +84,20 @@ def prepare_project() -> Path:
             for name in ("manifest.json", "partial_parse.msgpack"):
                 shutil.move(Path(scratch, name), Path(ready, name))
             try:
-                os.rename(ready, folder)
-                os.mkdir(ready)
+                Path(ready).rename(folder)
+                Path(ready).mkdir()  # for the context manager to remove
             except OSError:  # another process prepared the same state meanwhile
                 if not (folder / "manifest.json").exists():
                     raise
     _prune()
     return folder
+
+
+def parse_strictly() -> None:
+    """Parse the whole project anew; raise DbtError on anything that dbt warns of."""
+    with tempfile.TemporaryDirectory() as scratch:
+        set_build_file(Path(scratch, BUILD_FILE_NAME))
+        _invoke(["--warn-error", "--no-partial-parse", "parse"], Path(scratch), manifest=None)
 
 
 def _prune() -> None:
@@ -106,9 +113,15 @@ def _prune() -> None:
 
 
 @cache
+def _prepared() -> Path:
+    """One state of the project for the life of the process, whatever becomes of its files meanwhile."""
+    return prepare_project()
+
+
+@cache
 def manifest_as_json() -> dict[str, Any]:
     """The parsed project as dagster-dbt reads it; once per process."""
-    content: dict[str, Any] = json.loads((prepare_project() / "manifest.json").read_text(encoding="utf-8"))
+    content: dict[str, Any] = json.loads((_prepared() / "manifest.json").read_text(encoding="utf-8"))
     return content
 
 
@@ -119,7 +132,7 @@ def manifest() -> Any:
     from dbt.parser.manifest import extended_mashumuro_decoder
 
     parsed = Manifest.from_msgpack(
-        (prepare_project() / "partial_parse.msgpack").read_bytes(), decoder=extended_mashumuro_decoder
+        (_prepared() / "partial_parse.msgpack").read_bytes(), decoder=extended_mashumuro_decoder
     )
     parsed.build_flat_graph()
     return parsed
@@ -149,10 +162,14 @@ def _invoke(
     ]
     result = dbtRunner(manifest=manifest, callbacks=[on_event] if on_event else []).invoke(full)
     if result.exception is not None:
-        raise DbtError(f"dbt {arguments[0]} failed: {_one_line(str(result.exception))}")
+        raise DbtError(f"dbt {_command(arguments)} failed: {_one_line(str(result.exception))}")
     if not result.success and not getattr(result.result, "results", None):
-        raise DbtError(f"dbt {arguments[0]} failed")
+        raise DbtError(f"dbt {_command(arguments)} failed")
     return result.result
+
+
+def _command(arguments: Sequence[str]) -> str:
+    return next(argument for argument in arguments if not argument.startswith("-"))
 
 
 def _one_line(text: str) -> str:
@@ -191,14 +208,15 @@ def run_dbt(
         if on_node is not None and event.info.name == "NodeFinished":
             on_node(event.data.node_info.node_name)
 
+    parsed = manifest()
     set_build_file(build_file)
-    arguments = [command]
+    arguments = ["--no-write-json", command]
     if select:
         arguments += ["--select", *select]
     if exclude:
         arguments += ["--exclude", *exclude]
     with _connections_closed():
-        outcome = _invoke(arguments, artefacts, manifest=manifest(), on_event=on_event)
+        outcome = _invoke(arguments, artefacts, manifest=parsed, on_event=on_event)
     results = [_node_result(item) for item in outcome.results]
     failed = [f"{result.name}: {_one_line(result.message or result.status)}" for result in results if result.is_failure]
     if failed:

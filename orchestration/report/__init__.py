@@ -1,0 +1,1 @@
+"""The solvency report: what was published, as a page for people who don't query."""
