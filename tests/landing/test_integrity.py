@@ -422,3 +422,9 @@ def write_found(books: Books) -> None:
             [*(row[name] for name in names), row["as_of_date"]],
         )
     collect_source_rows(books.connection)
+
+
+def test_a_landing_zone_without_any_day(books: Books) -> None:
+    for name in ("ledger_entries", "balance_snapshots", "wallet_balances", "token_prices"):
+        shutil.rmtree(books.zone.path / name)
+    assert {(check, day) for check, day, _, _ in books.run(SECOND)} == {("arrivals_complete", SECOND)}

@@ -6,14 +6,19 @@ with landing_files as (
 ),
 
 required_tables as (
-    {%- for table in landing_tables() if table.is_required_daily %}
-    select '{{ table.name }}' as table_name
-    {{ 'union all' if not loop.last }}
-    {%- endfor %}
+    select unnest([
+        {%- for table in landing_tables() if table.is_required_daily %}
+            '{{ table.name }}'{{ ',' if not loop.last }}
+        {%- endfor %}
+    ]) as table_name
 ),
 
+-- A landing zone without any partition is missing at least the run's last day.
 calendar as (
-    select cast(unnest(generate_series(landing_first_date, last_date, interval 1 day)) as date) as as_of_date
+    select
+        cast(
+            unnest(generate_series(coalesce(landing_first_date, last_date), last_date, interval 1 day)) as date
+        ) as as_of_date
     from {{ source('policy', 'run_context') }}
 ),
 

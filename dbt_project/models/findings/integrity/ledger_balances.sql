@@ -59,8 +59,14 @@ legs as (
         kept.amount
     from kept_entries as kept
     where
-        exists (select 1 from touched where touched.transaction_id = kept.transaction_id)
-        and not exists (select 1 from arrived_entries as arrived where arrived.entry_id = kept.entry_id)
+        exists (
+            select 1 from touched
+            where touched.transaction_id = kept.transaction_id
+        )
+        and not exists (
+            select 1 from arrived_entries as arrived
+            where arrived.entry_id = kept.entry_id
+        )
 ),
 
 -- Whole units and fractions are summed apart: amounts at the limit of the type would overflow together.
@@ -93,9 +99,9 @@ unbalanced as (
         carried.asset,
         carried.leg_count,
         touched.delivered_on,
+        cast(carried.whole_sum as varchar) as whole_text,
         -- Null if it is too large for the type; the whole units say enough then.
-        try_cast(carried.whole_sum as decimal(38, 18)) + carried.fraction_sum as difference,
-        cast(carried.whole_sum as varchar) as whole_text
+        try_cast(carried.whole_sum as decimal(38, 18)) + carried.fraction_sum as difference
     from carried
     inner join touched on carried.transaction_id = touched.transaction_id
     where
@@ -132,7 +138,10 @@ violations as (
         || ' and json_extract_string(content, ''$.transaction_id'') = '''
         || replace(unbalanced.transaction_id, '''', '''''') || '''' as evidence
     from unbalanced
-    where not exists (select 1 from suspended where suspended.transaction_id = unbalanced.transaction_id)
+    where not exists (
+        select 1 from suspended
+        where suspended.transaction_id = unbalanced.transaction_id
+    )
 )
 
 {{ integrity_findings('violations') }}
