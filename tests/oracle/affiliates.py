@@ -18,6 +18,7 @@ from tests.oracle.policy import Policy
 from tests.oracle.prices import Prices
 from tests.oracle.relations import Relations, holds_at, holds_during
 from tests.oracle.tokens import Tokens
+from tests.oracle.wallets import Wallets
 
 HARD_ATTRIBUTES = frozenset({"bank_account", "withdrawal_address", "device"})
 
@@ -56,6 +57,7 @@ class Affiliates:
         ledger: Ledger,
         tokens: Tokens,
         equities: Equities,
+        wallets: Wallets,
     ):
         self.books = books
         self.policy = policy
@@ -64,6 +66,7 @@ class Affiliates:
         self.ledger = ledger
         self.tokens = tokens
         self.equities = equities
+        self.wallets = wallets
 
     def privileges(self, account: str, day: date) -> list[Row]:
         """Privileges that the account holds at any moment of the day."""
@@ -140,16 +143,39 @@ class Affiliates:
         return rows
 
     def sharers(self, day: date) -> set[str]:
-        """Customers that share a hard attribute with an affiliate or the operator."""
+        """Customers that share a hard attribute with an affiliate or the operator.
+
+        That customers know the bank account of the affiliate they were told to pay into makes them its victims.
+        """
         users: dict[tuple[str, str], set[str]] = defaultdict(set)
         for row in self.books.rows("entity_attributes"):
             if row["attribute_type"] in HARD_ATTRIBUTES:
                 users[row["attribute_type"], row["attribute_hash"]].add(row["entity_id"])
+        victims = self.misdirected()
         found = set()
-        for entities in users.values():
-            relations = {entity: self.relations.entity(entity, day) for entity in entities}
-            if len(entities) <= self.policy.shared_attribute_max_entities and set(relations.values()) != {"customer"}:
-                found |= {entity for entity, relation in relations.items() if relation == "customer"}
+        for (kind, _), entities in users.items():
+            if len(entities) > self.policy.shared_attribute_max_entities:
+                continue
+            insiders = {entity for entity in entities if self.relations.entity(entity, day) != "customer"}
+            for customer in entities - insiders:
+                suspicious = {i for i in insiders if kind != "bank_account" or (customer, i) not in victims}
+                if suspicious:
+                    found.add(customer)
+        return found
+
+    def misdirected(self) -> set[tuple[str, str]]:
+        """Customers and the affiliates whose wallets received a deposit of theirs."""
+        found = set()
+        transfers = {(row["transfer_id"], row["asset"]): row for row in self.books.rows("wallet_transfers")}
+        for entry in self.ledger.entries:
+            transfer = transfers.get((entry["reference"], entry["asset"]))
+            if entry["entry_type"] != "deposit" or entry["amount"] <= 0 or transfer is None or transfer["amount"] <= 0:
+                continue
+            moment = transfer["block_time"]
+            if self.wallets.owner_relation(transfer["wallet_id"], moment) == "affiliate":
+                version = self.wallets.version_at(transfer["wallet_id"], moment)
+                assert version is not None
+                found.add((self.relations.accounts[entry["account_id"]]["entity_id"], version["owner_entity_id"]))
         return found
 
     def privileged_customers(self, day: date) -> set[str]:

@@ -62,6 +62,8 @@ LIQUIDATION = frozenset(
 )
 """Amounts that pooled proceeds were shared out into; where a share is rounded DOMAIN.md doesn't say."""
 LIQUIDATION_TOLERANCE = Decimal("1e-6")
+UNIT_PRECISION = Decimal("1e-15")
+"""Or of the amount, if that is more: a unit's value has 18 places, which quadrillions of units show."""
 LAST_PLACE = frozenset({"gap", "gap_all_claims"})
 """Units times a ratio of policy, which have no room for all their places."""
 LAST_PLACE_TOLERANCE = Decimal("2e-18")
@@ -87,7 +89,7 @@ def _tolerance(column: str, expected: Decimal) -> Decimal:
     if column in RATIOS:
         return RATIO_TOLERANCE * max(Decimal(1), abs(expected))
     if column in LIQUIDATION:
-        return LIQUIDATION_TOLERANCE
+        return max(LIQUIDATION_TOLERANCE, abs(expected) * UNIT_PRECISION)
     return LAST_PLACE_TOLERANCE if column in LAST_PLACE else Decimal(0)
 
 

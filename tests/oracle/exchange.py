@@ -38,7 +38,9 @@ class Exchange:
         self.tokens = Tokens(**sources, **figures, wallets=self.wallets)
         self.equities = Equities(policy, self.prices, self.ledger, self.tokens)
         self.reserves = Reserves(policy=policy, **figures, wallets=self.wallets, tokens=self.tokens)
-        self.affiliates = Affiliates(**sources, **figures, tokens=self.tokens, equities=self.equities)
+        self.affiliates = Affiliates(
+            **sources, **figures, tokens=self.tokens, equities=self.equities, wallets=self.wallets
+        )
         self.flows = Flows(**sources, **figures, wallets=self.wallets, tokens=self.tokens, reserves=self.reserves)
         self.revenue = Revenue(**sources, **figures, tokens=self.tokens)
 

@@ -284,13 +284,28 @@ def liquidity_covers_withdrawals(exchange: Exchange, day: date) -> Iterable[tupl
 # revenue ------------------------------------------------------------------------------------------------------------
 
 
+def _exceeded_on(exchange: Exchange, month: date, step: str, limit: Decimal) -> date:
+    """The day on which what was known of one step was first worth more than the limit, or the last if it never was:
+    later entries count against earlier ones."""
+    parts = [part for part in exchange.revenue.parts() if part.month == month and part.step == step]
+    known = sorted({part.known_at.date() for part in parts})
+    for day in known:
+        if total(part.value_usd for part in parts if part.known_at.date() <= day) > limit:
+            return day
+    return known[-1]
+
+
 def _revenue_findings(exchange: Exchange, step: str, percentage: Decimal, base: str) -> set[tuple[str, date]]:
-    """Months of which one step is more than a percentage of another figure, and the day the report was known."""
+    """Months of which one step is more than a percentage of another figure, and the day it was known to be."""
     found = set()
     for month, figure in exchange.revenue.monthly_figures().items():
         line = exchange.revenue.waterfall(month)
-        if getattr(line, step) * HUNDRED > getattr(line, base) * percentage:
-            found.add((f"{month:%Y-%m}", figure.known_at.date()))
+        amount, limit = getattr(line, f"{step}_usd"), abs(getattr(line, base)) * percentage / HUNDRED
+        if amount > 0 and amount > limit:
+            reported_on = figure.known_at.date()
+            is_gap = step == "unsupported"
+            known_on = reported_on if is_gap else max(reported_on, _exceeded_on(exchange, month, step, limit))
+            found.add((f"{month:%Y-%m}", known_on))
     return found
 
 
@@ -298,10 +313,10 @@ def revenue_findings(exchange: Exchange) -> set[Finding]:
     """The four revenue checks; subject is the month, dated by the day it was known."""
     policy = exchange.policy
     checks = {
-        "reported_revenue_supported": ("unsupported_usd", policy.unsupported_pct_of_reported, "reported_usd"),
-        "revenue_not_backdated": ("backdated_usd", policy.backdated_pct_of_ledger, "ledger_usd"),
-        "revenue_not_affiliate": ("affiliate_usd", policy.affiliate_pct_of_reported, "reported_usd"),
-        "revenue_not_own_token": ("own_token_usd", policy.own_token_pct_of_reported, "reported_usd"),
+        "reported_revenue_supported": ("unsupported", policy.unsupported_pct_of_reported, "reported_usd"),
+        "revenue_not_backdated": ("backdated", policy.backdated_pct_of_ledger, "ledger_usd"),
+        "revenue_not_affiliate": ("affiliate", policy.affiliate_pct_of_reported, "reported_usd"),
+        "revenue_not_own_token": ("own_token", policy.own_token_pct_of_reported, "reported_usd"),
     }
     return {
         Finding(check, day, month)

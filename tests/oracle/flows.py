@@ -238,23 +238,15 @@ class Flows:
             day = transfer["block_time"].date()
             if not since <= transfer["block_time"] < until:
                 continue
-            if self.wallets.owner_relation(transfer["wallet_id"], day, transfer["block_time"]) != "operator":
+            if self.wallets.owner_relation(transfer["wallet_id"], transfer["block_time"]) != "operator":
                 continue
             if self.tokens.in_kind_group(transfer["asset"], day) != group:
                 continue
             other = transfer["counterparty_wallet_id"]
-            if other is not None and self.wallets.owner_relation(other, day, transfer["block_time"]) == "operator":
+            if other is not None and self.wallets.owner_relation(other, transfer["block_time"]) == "operator":
                 continue
             flow += transfer["amount"] - self.customer_amount(transfer)
         return flow
-
-    def _is_customer_wallet(self, wallet_id: str, day: date) -> bool:
-        version = self.wallets.last_version(wallet_id, day)
-        return (
-            version is not None
-            and version["purpose"] == "customer"
-            and self.relations.entity(version["owner_entity_id"], day) == "operator"
-        )
 
     def window_dressed(self, day: date) -> set[str]:
         """Groups whose reserves came in before a snapshot and are first seen to have left on the day."""
@@ -292,7 +284,7 @@ class Flows:
         for transfer in self.books.rows("wallet_transfers"):
             if not day_start(day) <= transfer["block_time"] < day_end(day) or transfer["amount"] <= 0:
                 continue
-            if self.wallets.owner_relation(transfer["wallet_id"], day) != "affiliate":
+            if self.wallets.owner_relation(transfer["wallet_id"], transfer["block_time"]) != "affiliate":
                 continue
             match = matches.get((transfer["transfer_id"], transfer["asset"]))
             if match is not None and any(self._credits_customer(entry, day) for entry in match.entries):
@@ -305,25 +297,29 @@ class Flows:
 
     def to_affiliates(self, day: date) -> set[tuple[str, str]]:
         """Transfers out of customer wallets into affiliates' wallets without a matching withdrawal."""
-        places: set[tuple[str, str]] = set()
-        owned: set[str] = set()
-        for wallet_id in self.wallets.wallet_ids:
-            version = self.wallets.last_version(wallet_id, day)
-            if version and self.relations.entity(version["owner_entity_id"], day) == "affiliate":
-                owned.add(wallet_id)
-                places.add(normalised_address(version))
         found = set()
         for transfer in self.books.rows("wallet_transfers"):
-            if not day_start(day) <= transfer["block_time"] < day_end(day) or transfer["amount"] >= 0:
+            moment = transfer["block_time"]
+            if not day_start(day) <= moment < day_end(day) or transfer["amount"] >= 0 or self.is_matched(transfer):
                 continue
-            if not self._is_customer_wallet(transfer["wallet_id"], day) or self.is_matched(transfer):
+            source = self.wallets.version_at(transfer["wallet_id"], moment)
+            if source is None or source["purpose"] != "customer":
                 continue
-            version = self.wallets.last_version(transfer["wallet_id"], day)
-            assert version is not None
-            address = {**version, "address": transfer["counterparty_address"] or ""}
-            if transfer["counterparty_wallet_id"] in owned or normalised_address(address) in places:
+            is_operators = self.relations.entity(source["owner_entity_id"], day) == "operator"
+            if is_operators and self._goes_to_affiliate(transfer, source):
                 found.add((transfer["transfer_id"], transfer["asset"]))
         return found
+
+    def _goes_to_affiliate(self, transfer: Row, source: Row) -> bool:
+        """Whether the wallet named, or the one at the address on the same network, is an affiliate's at the time."""
+        place = normalised_address({**source, "address": transfer["counterparty_address"] or ""})
+        for wallet_id in self.wallets.wallet_ids:
+            version = self.wallets.version_at(wallet_id, transfer["block_time"])
+            if version is None or self.wallets.owner_relation(wallet_id, transfer["block_time"]) != "affiliate":
+                continue
+            if wallet_id == transfer["counterparty_wallet_id"] or normalised_address(version) == place:
+                return True
+        return False
 
     # liquidity --------------------------------------------------------------------------------------------------
 

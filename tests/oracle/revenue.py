@@ -40,6 +40,15 @@ class Part:
     liquidation_value_usd: Decimal | None
 
     @property
+    def step(self) -> str:
+        """The one step of the waterfall that takes it out, or ``kept``."""
+        if self.is_backdated:
+            return "backdated"
+        if self.payer_relation != "customer":
+            return "affiliate"
+        return "own_token" if self.is_own_token else "kept"
+
+    @property
     def month(self) -> date:
         """First day of the month of the revenue."""
         return self.revenue_date.replace(day=1)
@@ -183,16 +192,14 @@ class Revenue:
     def waterfall(self, month: date) -> Waterfall:
         """One month: every part of every entry in exactly one step."""
         parts = [part for part in self.lines() if part.month == month]
-        on_time = [part for part in parts if not part.is_backdated]
-        customers = [part for part in on_time if part.payer_relation == "customer"]
-        own = [part for part in customers if part.is_own_token]
+        own = [part for part in parts if part.step == "own_token"]
         figure = self.monthly_figures().get(month)
         return Waterfall(
             month=month,
             reported_usd=figure.amount if figure else None,
             ledger_usd=total(part.value_usd for part in parts),
-            backdated_usd=total(part.value_usd for part in parts if part.is_backdated),
-            affiliate_usd=total(part.value_usd for part in on_time if part.payer_relation != "customer"),
+            backdated_usd=total(part.value_usd for part in parts if part.step == "backdated"),
+            affiliate_usd=total(part.value_usd for part in parts if part.step == "affiliate"),
             own_token_usd=total(part.value_usd for part in own),
             own_token_haircut_usd=total(part.value_usd for part in own)
             - total(part.liquidation_value_usd for part in own),

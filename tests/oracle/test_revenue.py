@@ -111,12 +111,13 @@ def test_every_entry_falls_in_exactly_one_step() -> None:
     }
 
 
-def test_each_doubtful_share_is_a_finding_dated_when_it_was_reported() -> None:
+def test_each_doubtful_share_is_a_finding_dated_when_it_was_known() -> None:
     # unsupported 100/1200, backdated 100/1100, affiliate 100/1200 = 8.3 %, own token 300/1200 = 25 %
+    # all known by the report of 5 February but the backdated one, which arrived on the 14th
     day = date(2026, 2, 5)
     assert revenue_findings(waterfall_world()) == {
         Finding("reported_revenue_supported", day, "2026-01"),
-        Finding("revenue_not_backdated", day, "2026-01"),
+        Finding("revenue_not_backdated", date(2026, 2, 14), "2026-01"),
         Finding("revenue_not_affiliate", day, "2026-01"),
         Finding("revenue_not_own_token", day, "2026-01"),
     }

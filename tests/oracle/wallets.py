@@ -54,16 +54,19 @@ class Wallets:
         versions = self.versions(wallet_id, day)
         return versions[-1] if versions else None
 
+    def version_at(self, wallet_id: str, moment: datetime) -> Row | None:
+        """The version that holds at the moment; None if none does."""
+        versions = [row for row in self._versions[wallet_id] if holds_at(row, moment)]
+        return versions[-1] if versions else None
+
     def is_listed_to_the_end(self, wallet_id: str, day: date) -> bool:
         """Whether a version of the wallet holds until the day is over."""
         return any(row["valid_to"] is None or row["valid_to"] >= day_end(day) for row in self.versions(wallet_id, day))
 
-    def owner_relation(self, wallet_id: str, day: date, moment: datetime | None = None) -> str | None:
-        """The relation on the day of the wallet's owner, at the end of the day or at a moment of it."""
-        versions = self.versions(wallet_id, day)
-        if moment is not None:
-            versions = [row for row in versions if holds_at(row, moment)]
-        return self.relations.entity(versions[-1]["owner_entity_id"], day) if versions else None
+    def owner_relation(self, wallet_id: str, moment: datetime) -> str | None:
+        """The relation, on the day of the moment, of who owns the wallet at the moment."""
+        version = self.version_at(wallet_id, moment)
+        return self.relations.entity(version["owner_entity_id"], moment.date()) if version else None
 
     def balance(self, wallet_id: str, asset: str, day: date) -> Decimal | None:
         """The day's balance; None if no row was delivered for it."""
