@@ -39,7 +39,9 @@
     {#- A DECIMAL(38,18) as a whole number of 1e-18, exact over the whole range of the type. -#}
     (
         cast(trunc({{ value }}) as hugeint) * 1000000000000000000::hugeint
-        + cast(cast({{ value }} - trunc({{ value }}) as decimal(18, 18)) * 1000000000000000000::decimal(19, 0) as hugeint)
+        + cast(
+            cast({{ value }} - trunc({{ value }}) as decimal(18, 18)) * 1000000000000000000::decimal(19, 0) as hugeint
+        )
     )
 {%- endmacro %}
 
@@ -50,7 +52,10 @@
         if either is larger, both are cut to the 12 places (below 1.7e17) or 9 places that leave room for a step.
         Null if the denominator is zero or null, or if the ratio is 1e19 or more. For display and for sharing out; a
         verdict is never drawn from it (cross-multiply). The lists of one bind what each step needs more than once. -#}
-    {%- set larger = "greatest(bound.dividend, bound.divisor)" -%}
+    {%- set dividend = "struct_extract(bound, 'dividend')" -%}
+    {%- set divisor = "struct_extract(bound, 'divisor')" -%}
+    {%- set direction = "struct_extract(bound, 'direction')" -%}
+    {%- set larger = "greatest(" ~ dividend ~ ", " ~ divisor ~ ")" -%}
     {%- set unit = "case when " ~ larger ~ " < 170000000000000000000000000000::hugeint then 1::hugeint"
         ~ " when " ~ larger ~ " < 170000000000000000000000000000000000::hugeint then 1000000::hugeint"
         ~ " else 1000000000::hugeint end" -%}
@@ -64,22 +69,22 @@
                         divisor := cast({{ denominator }} as decimal(38, 18))
                     )],
                     lambda bound: struct_pack(
-                        direction := sign(bound.dividend) * sign(bound.divisor),
-                        dividend := abs({{ in_smallest_units('bound.dividend') }}),
-                        divisor := abs({{ in_smallest_units('bound.divisor') }})
+                        direction := sign({{ dividend }}) * sign({{ divisor }}),
+                        dividend := abs({{ in_smallest_units(dividend) }}),
+                        divisor := abs({{ in_smallest_units(divisor) }})
                     )
                 ),
                 lambda bound: struct_pack(
-                    direction := bound.direction,
-                    dividend := bound.dividend // {{ unit }},
-                    divisor := nullif(bound.divisor // {{ unit }}, 0)
+                    direction := {{ direction }},
+                    dividend := {{ dividend }} // {{ unit }},
+                    divisor := nullif({{ divisor }} // {{ unit }}, 0)
                 )
             ),
-            lambda bound: bound.direction * round(
-                try_cast(((bound.dividend * {{ step }}) // bound.divisor) // {{ step }} as decimal(38, 18))
-                + cast(((bound.dividend * {{ step }}) // bound.divisor) % {{ step }} as decimal(9, 0))
+            lambda bound: {{ direction }} * round(
+                try_cast((({{ dividend }} * {{ step }}) // {{ divisor }}) // {{ step }} as decimal(38, 18))
+                + cast((({{ dividend }} * {{ step }}) // {{ divisor }}) % {{ step }} as decimal(9, 0))
                 * 0.000000001::decimal(9, 9)
-                + cast((((bound.dividend * {{ step }}) % bound.divisor) * {{ step }}) // bound.divisor as decimal(9, 0))
+                + cast(((({{ dividend }} * {{ step }}) % {{ divisor }}) * {{ step }}) // {{ divisor }} as decimal(9, 0))
                 * 0.000000000000000001::decimal(18, 18),
                 {{ scale }}
             )
@@ -89,11 +94,13 @@
 
 
 {% macro proceeds_after_impact(sold_usd, impact) -%}
-    {#- sold x (1 - 2/3 x impact), rounded half up to 8 places: DOMAIN.md section 5. In whole units of 1e-8 USD and 1e-12
-        of impact that is sold x (3e12 - 2 x impact) / 3e12, and the half is added before the division. Exact for
+    {#- sold x (1 - 2/3 x impact), rounded half up to 8 places: DOMAIN.md section 5. In whole units of 1e-8 USD and
+        1e-12 of impact that is sold x (3e12 - 2 x impact) / 3e12, and the half is added before the division. Exact for
         sales below 1e17 USD. -#}
-    {%- set units = "(" ~ in_smallest_units("cast(" ~ sold_usd ~ " as decimal(38, 18))") ~ " // 10000000000::hugeint)" -%}
-    {%- set impact_units = "cast(cast(" ~ impact ~ " as decimal(38, 12)) * 1000000000000::decimal(13, 0) as hugeint)" -%}
+    {%- set sold = in_smallest_units("cast(" ~ sold_usd ~ " as decimal(38, 18))") -%}
+    {%- set units = "(" ~ sold ~ " // 10000000000::hugeint)" -%}
+    {%- set impact_units = "cast(cast(" ~ impact ~ " as decimal(38, 12)) * 1000000000000::decimal(13, 0) as hugeint)"
+    -%}
     cast(
         cast(
             ({{ units }} * (3000000000000::hugeint - 2 * {{ impact_units }}) + 1500000000000::hugeint)

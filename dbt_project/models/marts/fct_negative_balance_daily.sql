@@ -37,7 +37,7 @@ assets as (
 ),
 
 settings as (
-    select {{ policy('collateral.maintenance_margin_pct') }} as maintenance_margin_pct
+    select {{ policy('collateral.maintenance_margin_pct') }} * 0.01 as maintenance_margin
 ),
 
 valued as (
@@ -54,8 +54,7 @@ valued as (
         equities.borrowing_usd,
         equities.has_unpriced_borrowing,
         account_relations.account_class = 'margin' as is_margin,
-        {{ exact_product('equities.equity_usd', '100') }}
-        >= {{ exact_product('equities.borrowing_usd', 'settings.maintenance_margin_pct') }}
+        equities.equity_usd >= {{ exact_product('equities.borrowing_usd', 'settings.maintenance_margin') }}
             as has_maintenance_margin
     from negative_balances
     cross join settings

@@ -26,17 +26,16 @@ select
     prices.price_basis,
     prices.priced_at,
     cast(
-        cast((epoch_us(days.day_end) - epoch_us(prices.priced_at)) // 36000000 as decimal(20, 0)) * 0.01::decimal(2, 2)
+        cast((epoch_us(days.day_end) - epoch_us(prices.priced_at)) // 36000000 as decimal(20, 0)) * 0.01
         as decimal(20, 2)
     ) as price_age_hours,
     cast(prices.sources as bigint) as sources,
     prices.spread_min_usd,
     prices.spread_max_usd,
-    {{ exact_ratio(
-        exact_product('(prices.spread_max_usd - prices.spread_min_usd)', '100'),
-        'prices.price_usd',
-        scale=8
-    ) }} as spread_pct,
+    cast(
+        {{ exact_ratio('(prices.spread_max_usd - prices.spread_min_usd)', 'prices.price_usd', scale=10) }} * 100
+        as decimal(38, 8)
+    ) as spread_pct,
     prices.only_own_venue
 from prices
 inner join days on prices.as_of_date = days.as_of_date

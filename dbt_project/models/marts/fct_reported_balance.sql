@@ -96,7 +96,7 @@ computed as (
 ),
 
 settings as (
-    select {{ policy('reconciliation.reported_difference_pct') }} as reported_difference_pct
+    select {{ policy('reconciliation.reported_difference_pct') }} * 0.01 as tolerated_share
 ),
 
 compared as (
@@ -112,8 +112,10 @@ compared as (
         cast(reported.amount as decimal(38, 18)) as reported,
         cast(coalesce(computed.amount, 0) as decimal(38, 18)) as computed,
         coalesce(computed.unpriced_assets, 0) as unpriced_assets,
-        case when reported.asset is null then 1 else prices.price_usd end as price_usd
+        case when reported.asset is null then 1 else prices.price_usd end as price_usd,
+        settings.tolerated_share
     from reported
+    cross join settings
     left join computed
         on
             reported.figure = computed.figure
@@ -136,7 +138,5 @@ select
     cast(reported - computed as decimal(38, 18)) as difference,
     {{ value_usd('(reported - computed)', 'price_usd') }} as difference_usd,
     cast(unpriced_assets as bigint) as unpriced_assets,
-    {{ exact_product('abs(reported - computed)', '100') }}
-    <= {{ exact_product('abs(computed)', 'settings.reported_difference_pct') }} as is_within_tolerance
+    abs(reported - computed) <= {{ exact_product('abs(computed)', 'tolerated_share') }} as is_within_tolerance
 from compared
-cross join settings

@@ -22,7 +22,8 @@ select
     cast(abs(equity_usd) as decimal(38, 8)) as impact_usd,
     'On ' || as_of_date || ' the ' || account_class || ' account ' || account_id || ' (' || relation || ') is worth '
     || {{ amount_text('equity_usd') }} || ' USD: collateral ' || {{ amount_text('collateral_usd') }} || ', borrowing '
-    || {{ amount_text('borrowing_usd') }} || ', open positions ' || {{ amount_text('unrealised_usd') }} || '.' as message,
+    || {{ amount_text('borrowing_usd') }} || ', open positions ' || {{ amount_text('unrealised_usd') }} || '.'
+        as message,
     {{ mart_evidence(
         'fct_account_equity_daily',
         {'as_of_date': 'as_of_date', 'account_id': 'account_id'}

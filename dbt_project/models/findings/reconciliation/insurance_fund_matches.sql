@@ -23,7 +23,8 @@ select
     {{ amount_text('reported') }} || ' ' || unit as observed,
     {{ amount_text('computed') }} || ' ' || unit as expected,
     cast(abs(difference_usd) as decimal(38, 8)) as impact_usd,
-    'Management reported an insurance fund of ' || {{ amount_text('reported') }} || ' ' || unit || ' for ' || described_date
+    'Management reported an insurance fund of '
+    || {{ amount_text('reported') }} || ' ' || unit || ' for ' || described_date
     || '; the fund''s accounts hold ' || {{ amount_text('computed') }} || ' ' || unit
     || case when unpriced_assets > 0 then ' and ' || unpriced_assets || ' assets without a price' else '' end || '.'
         as message,

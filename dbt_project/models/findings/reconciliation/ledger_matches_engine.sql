@@ -73,26 +73,25 @@ valued_sums as (
 ),
 
 settings as (
-    select {{ policy('reconciliation.engine_drift_pct_of_liability') }} as pct_of_liability
+    select {{ policy('reconciliation.engine_drift_pct_of_liability') }} * 0.01 as share_of_liability
 ),
 
 -- A sum that a single account might drift by is not a finding, however little of the asset is owed.
 assets_apart as (
     select
-        as_of_date,
-        asset,
-        drift,
-        accounts,
-        liability,
-        drift_usd
+        valued_sums.as_of_date,
+        valued_sums.asset,
+        valued_sums.drift,
+        valued_sums.accounts,
+        valued_sums.liability,
+        valued_sums.drift_usd
     from valued_sums
     cross join settings
     where
-        {{ exact_product('abs(drift)', '100') }}
-        > {{ exact_product('liability', 'settings.pct_of_liability') }}
+        abs(valued_sums.drift) > {{ exact_product('valued_sums.liability', 'settings.share_of_liability') }}
         and (
-            abs(drift_usd) > {{ policy('reconciliation.engine_drift_usd') }}
-            or (drift_usd is null and abs(drift) >= {{ policy('dust.unpriced_units') }})
+            abs(valued_sums.drift_usd) > {{ policy('reconciliation.engine_drift_usd') }}
+            or (valued_sums.drift_usd is null and abs(valued_sums.drift) >= {{ policy('dust.unpriced_units') }})
         )
 )
 

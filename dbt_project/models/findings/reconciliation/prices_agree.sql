@@ -21,7 +21,7 @@ uses as (
 ),
 
 settings as (
-    select {{ policy('prices.max_spread_pct') }} as max_spread_pct
+    select {{ policy('prices.max_spread_pct') }} * 0.01 as max_spread
 ),
 
 apart as (
@@ -37,8 +37,8 @@ apart as (
     cross join settings
     inner join uses on prices.as_of_date = uses.as_of_date and prices.asset = uses.asset
     where
-        {{ exact_product('(prices.spread_max_usd - prices.spread_min_usd)', '100') }}
-        > {{ exact_product('prices.price_usd', 'settings.max_spread_pct') }}
+        prices.spread_max_usd - prices.spread_min_usd
+        > {{ exact_product('prices.price_usd', 'settings.max_spread') }}
 )
 
 select

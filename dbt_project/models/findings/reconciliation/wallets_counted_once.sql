@@ -69,12 +69,12 @@ wallets as (
 
 held as (
     select
-        as_of_date,
-        wallet_id,
-        sum(balance_usd) as held_usd
+        balances.as_of_date,
+        balances.wallet_id,
+        sum(balances.balance_usd) as held_usd
     from balances
     semi join wallets on balances.as_of_date = wallets.as_of_date and balances.wallet_id = wallets.wallet_id
-    group by as_of_date, wallet_id
+    group by balances.as_of_date, balances.wallet_id
 )
 
 select

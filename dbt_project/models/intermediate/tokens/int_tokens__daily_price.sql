@@ -59,10 +59,10 @@ daily_sources as (
         source_intervals.price_usd,
         source_intervals.volume_usd,
         source_intervals.is_own_venue
-    from source_intervals
-    inner join days
+    from days
+    inner join source_intervals
         on
-            source_intervals.from_date <= days.as_of_date
+            days.as_of_date >= source_intervals.from_date
             and (source_intervals.to_date is null or days.as_of_date < source_intervals.to_date)
 ),
 

@@ -52,7 +52,7 @@ depth as (
 
 settings as (
     select
-        {{ policy('own_token.concentration_pct') }} as concentration_pct,
+        {{ policy('own_token.concentration_pct') }} * 0.01 as concentration,
         -- How many days' volume is sold.
         cast(
             cast({{ policy('own_token.liquidation_horizon_days') }} as integer)
@@ -70,8 +70,7 @@ candidates as (
         coalesce(holdings.group_holding, 0) as group_holding,
         related_issuers.entity_id is not null as is_issued_by_group,
         coalesce(
-            {{ exact_product('holdings.group_holding', '100') }}
-            > {{ exact_product('supply.circulating', 'settings.concentration_pct') }},
+            holdings.group_holding > {{ exact_product('supply.circulating', 'settings.concentration') }},
             false
         ) as is_concentrated,
         prices.only_own_venue
@@ -132,25 +131,28 @@ sellable as (
 -- The square root and its factor are the only binary floats on the way to an amount.
 impacts as (
     select
-        as_of_date,
-        asset,
-        reason,
-        price_usd,
-        circulating,
-        group_holding,
-        mark_value_usd,
-        average_daily_volume_usd,
-        volatility,
-        cast(sold_usd as decimal(38, 8)) as sold_usd,
+        sellable.as_of_date,
+        sellable.asset,
+        sellable.reason,
+        sellable.price_usd,
+        sellable.circulating,
+        sellable.group_holding,
+        sellable.mark_value_usd,
+        sellable.average_daily_volume_usd,
+        sellable.volatility,
+        cast(sellable.sold_usd as decimal(38, 8)) as sold_usd,
         cast(
             case
-                when average_daily_volume_usd > 0 and volatility is not null
+                when sellable.average_daily_volume_usd > 0 and sellable.volatility is not null
                     then round(
                         least(
                             1,
                             cast(settings.impact_factor as double)
-                            * cast(volatility as double)
-                            * sqrt(cast(sold_usd as double) / cast(average_daily_volume_usd as double))
+                            * cast(sellable.volatility as double)
+                            * sqrt(
+                                cast(sellable.sold_usd as double)
+                                / cast(sellable.average_daily_volume_usd as double)
+                            )
                         ),
                         12
                     )
@@ -168,7 +170,7 @@ select
     price_usd,
     circulating,
     group_holding,
-    {{ exact_ratio(exact_product('group_holding', '100'), 'circulating', scale=12) }} as group_share_pct,
+    cast({{ exact_ratio('group_holding', 'circulating', scale=14) }} * 100 as decimal(38, 12)) as group_share_pct,
     group_holding as pool_quantity,
     average_daily_volume_usd,
     volatility,

@@ -25,8 +25,8 @@ select
     days.as_of_date,
     supply_intervals.asset,
     supply_intervals.circulating
-from supply_intervals
-inner join days
+from days
+inner join supply_intervals
     on
-        supply_intervals.from_date <= days.as_of_date
+        days.as_of_date >= supply_intervals.from_date
         and (supply_intervals.to_date is null or days.as_of_date < supply_intervals.to_date)
