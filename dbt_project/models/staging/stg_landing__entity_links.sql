@@ -24,4 +24,7 @@ select
     source_file,
     source_row
 from known
-qualify row_number() over (partition by parent_entity_id, child_entity_id, link_type, valid_from order by recorded_at desc) = 1
+qualify
+    row_number() over (
+        partition by parent_entity_id, child_entity_id, link_type, valid_from order by recorded_at desc
+    ) = 1

@@ -34,7 +34,8 @@ select
     'affiliate' as expected,
     coalesce(exposures.gross_borrowing_usd, 0) as impact_usd,
     'On ' || removed.from_date || ' ' || removed.entity_id
-    || ' is no longer an affiliate; until the day before it was by ' || removed.previous_path || ', and it owed ' || coalesce({{ amount_text('exposures.gross_borrowing_usd') }}, '0')
+    || ' is no longer an affiliate; until the day before it was by ' || removed.previous_path || ', and it owed '
+    || coalesce({{ amount_text('exposures.gross_borrowing_usd') }}, '0')
     || ' USD.' as message,
     {{ mart_evidence('dim_entity_relation', {'entity_id': 'removed.entity_id'}) }} as evidence,
     {{ day_end('removed.from_date') }} as known_since,
