@@ -22,12 +22,12 @@ exclusions as (
 )
 
 select
-    coalesce(balances.as_of_date, exclusions.as_of_date) as as_of_date,
-    coalesce(balances.wallet_id, exclusions.wallet_id) as wallet_id,
-    coalesce(balances.asset, exclusions.asset) as asset,
     balances.balance,
     balances.eligible_quantity,
-    exclusions.quantity as excluded_quantity
+    exclusions.quantity as excluded_quantity,
+    coalesce(balances.as_of_date, exclusions.as_of_date) as as_of_date,
+    coalesce(balances.wallet_id, exclusions.wallet_id) as wallet_id,
+    coalesce(balances.asset, exclusions.asset) as asset
 from balances
 full join exclusions
     on

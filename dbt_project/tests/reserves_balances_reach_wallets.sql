@@ -1,5 +1,5 @@
--- Prevents: a wallet's balance that gets lost or multiplied on the way, by a version of the wallet that isn't valid that
--- day or two that are. Fails with the days and assets on which closing balances aren't those that were delivered.
+-- Prevents: a wallet's balance that gets lost or multiplied on the way, by a version of the wallet that isn't valid
+-- that day or two that are. Fails with the days and assets on which closing balances aren't those that were delivered.
 with delivered as (
     select
         as_of_date,
@@ -32,10 +32,10 @@ mart_totals as (
 )
 
 select
-    coalesce(delivered_totals.as_of_date, mart_totals.as_of_date) as as_of_date,
-    coalesce(delivered_totals.asset, mart_totals.asset) as asset,
     delivered_totals.amount as delivered_amount,
-    mart_totals.amount as mart_amount
+    mart_totals.amount as mart_amount,
+    coalesce(delivered_totals.as_of_date, mart_totals.as_of_date) as as_of_date,
+    coalesce(delivered_totals.asset, mart_totals.asset) as asset
 from delivered_totals
 full join mart_totals
     on delivered_totals.as_of_date = mart_totals.as_of_date and delivered_totals.asset = mart_totals.asset

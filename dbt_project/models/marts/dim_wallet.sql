@@ -41,7 +41,7 @@ ranked as (
                     when valid_from < {{ day_end(run_value('calendar_last_date')) }} then valid_from
                 end desc,
                 valid_from asc
-        ) as position
+        ) as place
     from versions
 )
 
@@ -63,4 +63,4 @@ select
     ranked.versions
 from ranked
 left join relations on ranked.owner_entity_id = relations.entity_id
-where ranked.position = 1
+where ranked.place = 1

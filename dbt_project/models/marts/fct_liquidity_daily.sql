@@ -32,28 +32,39 @@ eligibility as (
 
 withdrawn as (
     select
-        withdrawals.effective_date,
-        coalesce(parities.in_kind_group, withdrawals.asset) as in_kind_group,
-        -sum(withdrawals.amount) as quantity
+        effective_date,
+        asset,
+        -sum(amount) as quantity
     from withdrawals
+    group by effective_date, asset
+),
+
+-- By the groups of the day that is judged: a token that was a group of its own last week may not be one today.
+withdrawn_by_group as (
+    select
+        calendar.as_of_date,
+        withdrawn.effective_date,
+        coalesce(parities.in_kind_group, withdrawn.asset) as in_kind_group,
+        sum(withdrawn.quantity) as quantity
+    from calendar
+    inner join withdrawn
+        on
+            calendar.as_of_date >= withdrawn.effective_date
+            and withdrawn.effective_date
+            > calendar.as_of_date - cast({{ policy('liquidity.window_days') }} as integer)
     left join parities
-        on withdrawals.effective_date = parities.as_of_date and withdrawals.asset = parities.asset
+        on calendar.as_of_date = parities.as_of_date and withdrawn.asset = parities.asset
     group by all
 ),
 
 largest as (
     select
-        calendar.as_of_date,
-        withdrawn.in_kind_group,
-        max(withdrawn.quantity) as quantity,
-        arg_min(withdrawn.effective_date, (-withdrawn.quantity, withdrawn.effective_date)) as withdrawn_on
-    from calendar
-    inner join withdrawn
-        on
-            withdrawn.effective_date <= calendar.as_of_date
-            and withdrawn.effective_date
-            > calendar.as_of_date - cast({{ policy('liquidity.window_days') }} as integer)
-    group by calendar.as_of_date, withdrawn.in_kind_group
+        as_of_date,
+        in_kind_group,
+        max(quantity) as quantity,
+        arg_min(effective_date, (-quantity, effective_date)) as withdrawn_on
+    from withdrawn_by_group
+    group by as_of_date, in_kind_group
 ),
 
 liquid as (

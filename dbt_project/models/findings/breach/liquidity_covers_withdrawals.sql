@@ -18,8 +18,11 @@ select
     {{ amount_text('liquid_reserves') }} || ' ' || in_kind_group as observed,
     {{ amount_text('largest_withdrawals') }} || ' ' || in_kind_group as expected,
     cast(-surplus_usd as decimal(38, 8)) as impact_usd,
-    'On ' || as_of_date || ' hot wallets and banks held ' || {{ amount_text('liquid_reserves') }} || ' ' || in_kind_group
-    || ' for customers, less than the ' || {{ amount_text('largest_withdrawals') }} || ' they withdrew on '
+    'On ' || as_of_date || ' hot wallets and banks held ' || {{ amount_text('liquid_reserves') }} || ' '
+    || in_kind_group
+    || ' for customers, less than the '
+    || {{ amount_text('largest_withdrawals') }}
+    || ' they withdrew on '
     || withdrawn_on || '.' as message,
     {{ mart_evidence('fct_liquidity_daily', {'as_of_date': 'as_of_date', 'in_kind_group': 'in_kind_group'}) }}
         as evidence,

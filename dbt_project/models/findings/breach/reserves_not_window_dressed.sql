@@ -46,8 +46,8 @@ select
     'in_kind_group' as subject_type,
     in_kind_group as subject_id,
     in_kind_group as asset,
-    {{ amount_text('inflow_before') }} ||
-    ' ' || in_kind_group || ' in before the snapshot, ' || {{ amount_text('outflow_since') }} || ' out after it'
+    {{ amount_text('inflow_before') }} || ' '
+    || in_kind_group || ' in before the snapshot, ' || {{ amount_text('outflow_since') }} || ' out after it'
         as observed,
     'less than ' || {{ amount_text(policy('window_dressing.flow_pct_of_reserves')) }} || ' % of '
     || {{ amount_text('eligible_reserves') }} || ' ' || in_kind_group || ' before or after' as expected,

@@ -68,14 +68,14 @@ changes as (
         network,
         normalised_address,
         valid_from as changed_at,
-        1 as change
+        1 as step
     from listings
     union all
     select
         network,
         normalised_address,
         valid_to as changed_at,
-        -1 as change
+        -1 as step
     from listings
 ),
 
@@ -84,7 +84,7 @@ moments as (
         network,
         normalised_address,
         changed_at,
-        sum(change) as change
+        sum(step) as step
     from changes
     group by network, normalised_address, changed_at
 ),
@@ -94,7 +94,7 @@ counted as (
         network,
         normalised_address,
         changed_at,
-        sum(change) over (partition by network, normalised_address order by changed_at) as wallets,
+        sum(step) over (partition by network, normalised_address order by changed_at) as wallets,
         lead(changed_at) over (partition by network, normalised_address order by changed_at) as next_changed_at
     from moments
 )
@@ -103,9 +103,9 @@ select
     listings.wallet_id,
     listings.network,
     listings.normalised_address,
+    cast(counted.wallets as bigint) as wallets,
     greatest(listings.valid_from, counted.changed_at) as shared_from,
-    least(listings.valid_to, counted.next_changed_at) as shared_to,
-    cast(counted.wallets as bigint) as wallets
+    least(listings.valid_to, counted.next_changed_at) as shared_to
 from listings
 inner join counted
     on

@@ -31,7 +31,7 @@ counted_once as (
     qualify
         row_number() over (
             partition by as_of_date, network, normalised_address, asset
-            order by balance desc, wallet_id
+            order by balance desc, wallet_id asc
         ) = 1
 )
 

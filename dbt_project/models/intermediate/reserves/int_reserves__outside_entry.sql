@@ -6,11 +6,11 @@ with entries as (
         asset,
         amount,
         entry_type,
-        nullif(trim(reference), '') as reference,
         effective_at,
         effective_date,
         partition_date,
-        known_at
+        known_at,
+        nullif(trim(reference), '') as reference
     from {{ ref('stg_landing__ledger_entries') }}
 ),
 

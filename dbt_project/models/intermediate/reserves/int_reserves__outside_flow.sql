@@ -38,18 +38,18 @@ booked as (
 )
 
 select
-    coalesce(booked.reference, transfers.transfer_id) as reference,
-    coalesce(booked.asset, transfers.asset) as asset,
     transfers.wallet_id,
     transfers.transfer_type,
     transfers.amount as transfer_amount,
     booked.entry_amount,
-    coalesce(booked.entries, 0) as entries,
     transfers.block_date,
     booked.first_effective_date,
     booked.last_effective_date,
     transfers.known_at as transfer_known_at,
-    booked.entries_known_at
+    booked.entries_known_at,
+    coalesce(booked.reference, transfers.transfer_id) as reference,
+    coalesce(booked.asset, transfers.asset) as asset,
+    coalesce(booked.entries, 0) as entries
 from booked
 full outer join transfers on booked.reference = transfers.transfer_id and booked.asset = transfers.asset
 where booked.reference is not null or transfers.transfer_type in ('deposit', 'withdrawal')

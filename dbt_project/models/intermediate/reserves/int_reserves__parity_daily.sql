@@ -52,31 +52,31 @@ whole_units as (
 first_digits as (
     select
         *,
-        (numerator * 1000000000::hugeint) // denominator as digits_1,
-        (numerator * 1000000000::hugeint) % denominator as remainder_1
+        (numerator * cast(1000000000 as hugeint)) // denominator as digits_1,
+        (numerator * cast(1000000000 as hugeint)) % denominator as remainder_1
     from whole_units
 ),
 
 second_digits as (
     select
         *,
-        (remainder_1 * 1000000000::hugeint) // denominator as digits_2,
-        (remainder_1 * 1000000000::hugeint) % denominator as remainder_2
+        (remainder_1 * cast(1000000000 as hugeint)) // denominator as digits_2,
+        (remainder_1 * cast(1000000000 as hugeint)) % denominator as remainder_2
     from first_digits
 ),
 
 third_digits as (
     select
         *,
-        (remainder_2 * 1000000000::hugeint) // denominator as digits_3,
-        (remainder_2 * 1000000000::hugeint) % denominator as remainder_3
+        (remainder_2 * cast(1000000000 as hugeint)) // denominator as digits_3,
+        (remainder_2 * cast(1000000000 as hugeint)) % denominator as remainder_3
     from second_digits
 ),
 
 fourth_digits as (
     select
         *,
-        (remainder_3 * 1000000000::hugeint) // denominator as digits_4
+        (remainder_3 * cast(1000000000 as hugeint)) // denominator as digits_4
     from third_digits
 )
 
@@ -92,8 +92,8 @@ select
         case
             when is_below_parity
                 then
-                    cast(digits_1 as decimal(9, 0)) * 0.000000001::decimal(9, 9)
-                    + cast(digits_2 as decimal(9, 0)) * 0.000000000000000001::decimal(18, 18)
+                    cast(digits_1 as decimal(9, 0)) * cast(0.000000001 as decimal(9, 9))
+                    + cast(digits_2 as decimal(9, 0)) * cast(0.000000000000000001 as decimal(18, 18))
             else 1
         end as decimal(38, 18)
     ) as parity_ratio,
@@ -101,8 +101,8 @@ select
         case
             when is_below_parity
                 then
-                    cast(digits_3 as decimal(9, 0)) * 0.000000001::decimal(9, 9)
-                    + cast(digits_4 as decimal(9, 0)) * 0.000000000000000001::decimal(18, 18)
+                    cast(digits_3 as decimal(9, 0)) * cast(0.000000001 as decimal(9, 9))
+                    + cast(digits_4 as decimal(9, 0)) * cast(0.000000000000000001 as decimal(18, 18))
             else 0
         end as decimal(38, 18)
     ) as parity_ratio_rest

@@ -23,7 +23,7 @@ events as (
         wallet_id,
         asset,
         as_of as happened_at,
-        1 as position,
+        1 as place,
         cast(null as decimal(38, 18)) as amount,
         balance,
         as_of_date
@@ -33,7 +33,7 @@ events as (
         wallet_id,
         asset,
         block_time as happened_at,
-        2 as position,
+        2 as place,
         sum(amount) as amount,
         null as balance,
         null as as_of_date
@@ -53,7 +53,7 @@ accumulated as (
     from events
     window
         before_balance as (
-            partition by wallet_id, asset order by happened_at, position
+            partition by wallet_id, asset order by happened_at, place
             rows between unbounded preceding and current row
         ),
         through_moment as (

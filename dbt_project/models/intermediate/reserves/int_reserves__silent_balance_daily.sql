@@ -60,8 +60,8 @@ standing as (
     inner join versions
         on
             silent_days.wallet_id = versions.wallet_id
-            and versions.valid_from < silent_days.day_end
-            and (versions.valid_to is null or versions.valid_to >= silent_days.day_end)
+            and silent_days.day_end > versions.valid_from
+            and (versions.valid_to is null or silent_days.day_end <= versions.valid_to)
 )
 
 select

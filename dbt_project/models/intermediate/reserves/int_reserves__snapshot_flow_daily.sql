@@ -19,10 +19,10 @@ transfers as (
     select
         transfer_id,
         asset,
-        amount - customer_amount as amount,
         block_time,
         block_date,
-        known_at
+        known_at,
+        amount - customer_amount as amount
     from {{ ref('int_reserves__transfer_party') }}
     where owner_relation = 'operator' and party_relation is distinct from 'operator'
 ),

@@ -2,14 +2,14 @@ with transfers as (
     select
         transfer_id,
         wallet_id,
-        nullif(trim(counterparty_wallet_id), '') as counterparty_wallet_id,
-        nullif(trim(counterparty_address), '') as counterparty_address,
         asset,
         amount,
         transfer_type,
         block_time,
         block_date,
-        known_at
+        known_at,
+        nullif(trim(counterparty_wallet_id), '') as counterparty_wallet_id,
+        nullif(trim(counterparty_address), '') as counterparty_address
     from {{ ref('stg_landing__wallet_transfers') }}
 ),
 
@@ -108,7 +108,7 @@ parties as (
         party_wallet_id,
         party_entity_id
     from named_parties
-    qualify row_number() over (partition by transfer_id order by valid_from desc, party_wallet_id) = 1
+    qualify row_number() over (partition by transfer_id order by valid_from desc, party_wallet_id asc) = 1
 )
 
 select
@@ -121,10 +121,10 @@ select
     own_side.block_date,
     own_side.known_at,
     own_relations.relation as owner_relation,
-    coalesce(parties.party_wallet_id, own_side.counterparty_wallet_id) as party_wallet_id,
     party_relations.relation as party_relation,
-    coalesce(rules.wallet_id is not null and rules.reason is null, false) as is_party_eligible,
-    cast(coalesce(matched.customer_amount, 0) as decimal(38, 18)) as customer_amount
+    cast(coalesce(matched.customer_amount, 0) as decimal(38, 18)) as customer_amount,
+    coalesce(parties.party_wallet_id, own_side.counterparty_wallet_id) as party_wallet_id,
+    coalesce(rules.wallet_id is not null and rules.reason is null, false) as is_party_eligible
 from own_side
 left join relations as own_relations
     on

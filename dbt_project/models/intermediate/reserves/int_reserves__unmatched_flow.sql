@@ -40,13 +40,12 @@ run_context as (
 ),
 
 patience as (
-    select cast({{ policy('reconciliation.unmatched_transfer_days') }} as integer) as days
+    select cast({{ policy('reconciliation.unmatched_transfer_days') }} as integer) as allowed_days
 ),
 
 -- A deposit or withdrawal in the books that no transfer followed in time.
 entries_without_transfer as (
     select
-        entries.effective_date + patience.days as as_of_date,
         'entry' as subject_type,
         entries.entry_id as subject_id,
         entries.asset,
@@ -57,20 +56,20 @@ entries_without_transfer as (
         entries.amount,
         cast(null as decimal(38, 18)) as other_amount,
         entries.effective_date as happened_on,
-        entries.known_at
+        entries.known_at,
+        entries.effective_date + patience.allowed_days as as_of_date
     from entries
     cross join patience
     left join flows on entries.reference = flows.reference and entries.asset = flows.asset
     where
         not entries.is_external
         and entries.entry_type in ('deposit', 'withdrawal')
-        and (flows.block_date is null or flows.block_date > entries.effective_date + patience.days)
+        and (flows.block_date is null or flows.block_date > entries.effective_date + patience.allowed_days)
 ),
 
 -- A deposit or withdrawal on the chain or at the bank that nobody was credited or charged with in time.
 transfers_without_entry as (
     select
-        flows.block_date + patience.days as as_of_date,
         'transfer' as subject_type,
         flows.reference as subject_id,
         flows.asset,
@@ -81,17 +80,19 @@ transfers_without_entry as (
         flows.transfer_amount as amount,
         cast(null as decimal(38, 18)) as other_amount,
         flows.block_date as happened_on,
-        flows.transfer_known_at as known_at
+        flows.transfer_known_at as known_at,
+        flows.block_date + patience.allowed_days as as_of_date
     from flows
     cross join patience
     where
         flows.transfer_type in ('deposit', 'withdrawal')
-        and (flows.first_effective_date is null or flows.first_effective_date > flows.block_date + patience.days)
+        and (
+            flows.first_effective_date is null or flows.first_effective_date > flows.block_date + patience.allowed_days
+        )
 ),
 
 different_amounts as (
     select
-        greatest(flows.block_date, flows.last_effective_date) as as_of_date,
         'transfer' as subject_type,
         flows.reference as subject_id,
         flows.asset,
@@ -101,6 +102,7 @@ different_amounts as (
         flows.reference,
         flows.entry_amount as amount,
         flows.transfer_amount as other_amount,
+        greatest(flows.block_date, flows.last_effective_date) as as_of_date,
         greatest(flows.block_date, flows.last_effective_date) as happened_on,
         greatest(flows.transfer_known_at, flows.entries_known_at) as known_at
     from flows
@@ -132,10 +134,6 @@ forbidden as (
 -- An opening entry that arrives within the same patience is late, one that arrives after it is invented.
 late_openings as (
     select
-        case
-            when entries.effective_date > run_context.landing_first_date then entries.effective_date
-            else entries.partition_date
-        end as as_of_date,
         'entry' as subject_type,
         entries.entry_id as subject_id,
         entries.asset,
@@ -146,7 +144,11 @@ late_openings as (
         entries.amount,
         cast(null as decimal(38, 18)) as other_amount,
         entries.effective_date as happened_on,
-        entries.known_at
+        entries.known_at,
+        case
+            when entries.effective_date > run_context.landing_first_date then entries.effective_date
+            else entries.partition_date
+        end as as_of_date
     from entries
     cross join run_context
     cross join patience
@@ -155,14 +157,11 @@ late_openings as (
         and not entries.is_external
         and (
             entries.effective_date > run_context.landing_first_date
-            or entries.partition_date > run_context.landing_first_date + patience.days
+            or entries.partition_date > run_context.landing_first_date + patience.allowed_days
         )
 ),
 
 unmatched as (
-    {% for problem in [
-        'entries_without_transfer', 'transfers_without_entry', 'different_amounts', 'forbidden', 'late_openings'
-    ] %}
     select
         as_of_date,
         subject_type,
@@ -176,13 +175,70 @@ unmatched as (
         other_amount,
         happened_on,
         known_at
-    from {{ problem }}
-    {% if not loop.last %}union all{% endif %}
-    {% endfor %}
+    from entries_without_transfer
+    union all
+    select
+        as_of_date,
+        subject_type,
+        subject_id,
+        asset,
+        problem,
+        account_id,
+        entry_type,
+        reference,
+        amount,
+        other_amount,
+        happened_on,
+        known_at
+    from transfers_without_entry
+    union all
+    select
+        as_of_date,
+        subject_type,
+        subject_id,
+        asset,
+        problem,
+        account_id,
+        entry_type,
+        reference,
+        amount,
+        other_amount,
+        happened_on,
+        known_at
+    from different_amounts
+    union all
+    select
+        as_of_date,
+        subject_type,
+        subject_id,
+        asset,
+        problem,
+        account_id,
+        entry_type,
+        reference,
+        amount,
+        other_amount,
+        happened_on,
+        known_at
+    from forbidden
+    union all
+    select
+        as_of_date,
+        subject_type,
+        subject_id,
+        asset,
+        problem,
+        account_id,
+        entry_type,
+        reference,
+        amount,
+        other_amount,
+        happened_on,
+        known_at
+    from late_openings
 )
 
 select
-    greatest(unmatched.as_of_date, run_context.landing_first_date) as as_of_date,
     unmatched.subject_type,
     unmatched.subject_id,
     unmatched.asset,
@@ -193,7 +249,8 @@ select
     cast(unmatched.amount as decimal(38, 18)) as amount,
     unmatched.other_amount,
     unmatched.happened_on,
-    unmatched.known_at
+    unmatched.known_at,
+    greatest(unmatched.as_of_date, run_context.landing_first_date) as as_of_date
 from unmatched
 cross join run_context
 where unmatched.as_of_date <= run_context.calendar_last_date

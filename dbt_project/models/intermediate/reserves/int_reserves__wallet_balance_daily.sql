@@ -80,8 +80,8 @@ described as (
     left join versions
         on
             closing_balances.wallet_id = versions.wallet_id
-            and versions.valid_from < closing_balances.day_end
-            and (versions.valid_to is null or versions.valid_to > closing_balances.day_start)
+            and closing_balances.day_end > versions.valid_from
+            and (versions.valid_to is null or closing_balances.day_start < versions.valid_to)
     qualify
         row_number() over (
             partition by closing_balances.wallet_id, closing_balances.asset, closing_balances.as_of_date

@@ -81,8 +81,8 @@ parts as (
     inner join versions
         on
             wallet_days.wallet_id = versions.wallet_id
-            and versions.valid_from < wallet_days.day_end
-            and (versions.valid_to is null or versions.valid_to > wallet_days.day_start)
+            and wallet_days.day_end > versions.valid_from
+            and (versions.valid_to is null or wallet_days.day_start < versions.valid_to)
 ),
 
 ordered_parts as (
@@ -114,10 +114,10 @@ judged_parts as (
     select
         ordered_parts.as_of_date,
         ordered_parts.wallet_id,
-        ordered_parts.part_end < ordered_parts.day_end as ends_early,
-        ordered_parts.reached is not null and ordered_parts.valid_from > ordered_parts.reached as is_after_gap,
         ordered_parts.part_end,
         ordered_parts.day_end,
+        ordered_parts.part_end < ordered_parts.day_end as ends_early,
+        ordered_parts.reached is not null and ordered_parts.valid_from > ordered_parts.reached as is_after_gap,
         coalesce(relations.relation = 'operator', false) as is_operator,
         ordered_parts.purpose = 'customer' as is_customer_purpose,
         ordered_parts.custody in {{ policy_items('reserves.eligible_custody') }} as is_custody_eligible,
@@ -159,8 +159,8 @@ duplicate_days as (
     inner join duplicates
         on
             wallet_days.wallet_id = duplicates.wallet_id
-            and duplicates.shared_from < wallet_days.day_end
-            and duplicates.shared_to > wallet_days.day_start
+            and wallet_days.day_end > duplicates.shared_from
+            and wallet_days.day_start < duplicates.shared_to
 ),
 
 ruled as (

@@ -26,7 +26,7 @@ succeeded as (
         on
             wallets.wallet_id = successors.wallet_id
             and wallets.valid_from < successors.valid_from
-            and (successors.valid_to is null or successors.valid_to >= wallets.valid_to)
+            and (successors.valid_to is null or wallets.valid_to <= successors.valid_to)
     group by wallets.wallet_id, wallets.valid_from
 )
 
