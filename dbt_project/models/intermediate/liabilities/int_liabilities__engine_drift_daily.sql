@@ -11,7 +11,8 @@ external_accounts as (
     where account_class = 'external'
 ),
 
-entries as (
+-- Read twice, each time for few days or none: never kept as a whole.
+entries as not materialized (
     select
         account_id,
         asset,
@@ -23,13 +24,12 @@ entries as (
 
 snapshots as (
     select
-        snapshot.account_id,
-        snapshot.asset,
-        snapshot.as_of_date,
-        snapshot.as_of,
-        snapshot.balance
-    from {{ ref('stg_landing__balance_snapshots') }} as snapshot
-    anti join external_accounts on snapshot.account_id = external_accounts.account_id
+        account_id,
+        asset,
+        as_of_date,
+        as_of,
+        balance
+    from {{ ref('stg_landing__balance_snapshots') }}
 ),
 
 snapshot_moments as (
@@ -46,13 +46,18 @@ cuts as (
     select
         calendar.as_of_date,
         calendar.day_end,
-        coalesce(least(snapshot_moments.last_as_of, calendar.day_end), calendar.day_end) as cut_at
+        coalesce(least(snapshot_moments.last_as_of, calendar.day_end), calendar.day_end) as cut_at,
+        coalesce(
+            snapshot_moments.first_as_of = snapshot_moments.last_as_of
+            and snapshot_moments.last_as_of <= calendar.day_end,
+            true
+        ) as is_uniform
     from calendar
     left join snapshot_moments on calendar.as_of_date = snapshot_moments.as_of_date
 ),
 
 -- One moment for the whole day, which is the rule, makes each row the last of its key without looking at the key.
-last_snapshots as (
+snapshots_at_cut as (
     select
         snapshots.account_id,
         snapshots.asset,
@@ -60,31 +65,109 @@ last_snapshots as (
         snapshots.as_of,
         snapshots.balance
     from snapshots
-    inner join snapshot_moments on snapshots.as_of_date = snapshot_moments.as_of_date
-    where snapshot_moments.first_as_of = snapshot_moments.last_as_of
+    inner join cuts on snapshots.as_of_date = cuts.as_of_date
+    where cuts.is_uniform
+),
+
+snapshots_elsewhere as (
+    select
+        snapshots.account_id,
+        snapshots.asset,
+        snapshots.as_of_date,
+        snapshots.as_of,
+        snapshots.balance,
+        cuts.cut_at
+    from snapshots
+    inner join cuts on snapshots.as_of_date = cuts.as_of_date
+    where not cuts.is_uniform
+    qualify
+        row_number() over (
+            partition by snapshots.account_id, snapshots.asset, snapshots.as_of_date order by snapshots.as_of desc
+        ) = 1
+),
+
+-- What was booked between a snapshot and its day's cut takes the engine's balance to the cut.
+days_between as (
+    select
+        account_id,
+        asset,
+        as_of_date,
+        as_of,
+        cut_at,
+        cast(least(as_of, cut_at) as date)
+        + cast(
+            unnest(
+                range(
+                    cast(greatest(as_of, cut_at) - interval 1 microsecond as date)
+                    - cast(least(as_of, cut_at) as date) + 1
+                )
+            ) as integer
+        ) as effective_date
+    from snapshots_elsewhere
+    where as_of <> cut_at
+),
+
+effective_days as (
+    select distinct effective_date
+    from days_between
+),
+
+nearby_entries as (
+    select
+        entries.account_id,
+        entries.asset,
+        entries.effective_at,
+        entries.effective_date,
+        entries.amount
+    from entries
+    semi join effective_days on entries.effective_date = effective_days.effective_date
+),
+
+booked_between as (
+    select
+        days_between.account_id,
+        days_between.asset,
+        days_between.as_of_date,
+        sum(
+            case
+                when days_between.as_of < days_between.cut_at then nearby_entries.amount
+                else -nearby_entries.amount
+            end
+        ) as amount
+    from days_between
+    inner join nearby_entries
+        on
+            days_between.account_id = nearby_entries.account_id
+            and days_between.asset = nearby_entries.asset
+            and days_between.effective_date = nearby_entries.effective_date
+            and nearby_entries.effective_at >= least(days_between.as_of, days_between.cut_at)
+            and nearby_entries.effective_at < greatest(days_between.as_of, days_between.cut_at)
+    group by days_between.account_id, days_between.asset, days_between.as_of_date
+),
+
+engine_balances as (
+    select
+        account_id,
+        asset,
+        as_of_date,
+        as_of,
+        balance,
+        cast(0 as decimal(38, 18)) as booked_until_cut
+    from snapshots_at_cut
     union all
     select
-        several.account_id,
-        several.asset,
-        several.as_of_date,
-        several.as_of,
-        several.balance
-    from (
-        select
-            snapshots.account_id,
-            snapshots.asset,
-            snapshots.as_of_date,
-            snapshots.as_of,
-            snapshots.balance
-        from snapshots
-        inner join snapshot_moments on snapshots.as_of_date = snapshot_moments.as_of_date
-        where snapshot_moments.first_as_of <> snapshot_moments.last_as_of
-        qualify
-            row_number() over (
-                partition by snapshots.account_id, snapshots.asset, snapshots.as_of_date
-                order by snapshots.as_of desc
-            ) = 1
-    ) as several
+        snapshots_elsewhere.account_id,
+        snapshots_elsewhere.asset,
+        snapshots_elsewhere.as_of_date,
+        snapshots_elsewhere.as_of,
+        snapshots_elsewhere.balance,
+        cast(coalesce(booked_between.amount, 0) as decimal(38, 18)) as booked_until_cut
+    from snapshots_elsewhere
+    left join booked_between
+        on
+            snapshots_elsewhere.account_id = booked_between.account_id
+            and snapshots_elsewhere.asset = booked_between.asset
+            and snapshots_elsewhere.as_of_date = booked_between.as_of_date
 ),
 
 balance_intervals as (
@@ -136,91 +219,34 @@ cut_balances as (
             and day_end_balances.as_of_date = after_cut.as_of_date
 ),
 
--- Snapshots taken at another moment than the day's cut: what was booked in between.
-other_moments as (
+apart as (
     select
-        last_snapshots.account_id,
-        last_snapshots.asset,
-        last_snapshots.as_of_date,
-        last_snapshots.as_of,
-        cuts.cut_at,
-        cast(least(last_snapshots.as_of, cuts.cut_at) as date) as from_date,
-        cast(greatest(last_snapshots.as_of, cuts.cut_at) - interval 1 microsecond as date) as last_date
-    from last_snapshots
-    inner join cuts on last_snapshots.as_of_date = cuts.as_of_date
-    where last_snapshots.as_of <> cuts.cut_at
-),
-
-days_between as (
-    select
-        account_id,
-        asset,
-        as_of_date,
-        as_of,
-        cut_at,
-        from_date + cast(unnest(range(last_date - from_date + 1)) as integer) as effective_date
-    from other_moments
-),
-
-booked_between as (
-    select
-        days_between.account_id,
-        days_between.asset,
-        days_between.as_of_date,
-        sum(case when days_between.as_of < days_between.cut_at then -entries.amount else entries.amount end) as amount
-    from days_between
-    inner join entries
-        on
-            days_between.account_id = entries.account_id
-            and days_between.asset = entries.asset
-            and days_between.effective_date = entries.effective_date
-            and entries.effective_at >= least(days_between.as_of, days_between.cut_at)
-            and entries.effective_at < greatest(days_between.as_of, days_between.cut_at)
-    group by days_between.account_id, days_between.asset, days_between.as_of_date
-),
-
-compared as (
-    select
-        coalesce(last_snapshots.as_of_date, cut_balances.as_of_date) as as_of_date,
-        coalesce(last_snapshots.account_id, cut_balances.account_id) as account_id,
-        coalesce(last_snapshots.asset, cut_balances.asset) as asset,
-        last_snapshots.as_of,
-        last_snapshots.balance as engine_balance,
-        coalesce(cut_balances.balance, 0) as cut_balance
-    from last_snapshots
+        coalesce(engine_balances.as_of_date, cut_balances.as_of_date) as as_of_date,
+        coalesce(engine_balances.account_id, cut_balances.account_id) as account_id,
+        coalesce(engine_balances.asset, cut_balances.asset) as asset,
+        engine_balances.as_of,
+        engine_balances.balance as engine_balance,
+        coalesce(cut_balances.balance, 0) - coalesce(engine_balances.booked_until_cut, 0) as ledger_balance
+    from engine_balances
     full join cut_balances
         on
-            last_snapshots.account_id = cut_balances.account_id
-            and last_snapshots.asset = cut_balances.asset
-            and last_snapshots.as_of_date = cut_balances.as_of_date
-),
-
-adjusted as (
-    select
-        compared.as_of_date,
-        compared.account_id,
-        compared.asset,
-        coalesce(compared.as_of, cuts.cut_at) as as_of,
-        compared.engine_balance is not null as has_snapshot,
-        coalesce(compared.engine_balance, 0) as engine_balance,
-        compared.cut_balance + coalesce(booked_between.amount, 0) as ledger_balance
-    from compared
-    inner join cuts on compared.as_of_date = cuts.as_of_date
-    left join booked_between
-        on
-            compared.account_id = booked_between.account_id
-            and compared.asset = booked_between.asset
-            and compared.as_of_date = booked_between.as_of_date
+            engine_balances.account_id = cut_balances.account_id
+            and engine_balances.asset = cut_balances.asset
+            and engine_balances.as_of_date = cut_balances.as_of_date
+    where
+        coalesce(engine_balances.balance, 0) + coalesce(engine_balances.booked_until_cut, 0)
+        <> coalesce(cut_balances.balance, 0)
 )
 
 select
-    as_of_date,
-    account_id,
-    asset,
-    as_of,
-    has_snapshot,
-    cast(engine_balance as decimal(38, 18)) as engine_balance,
-    cast(ledger_balance as decimal(38, 18)) as ledger_balance,
-    cast(engine_balance - ledger_balance as decimal(38, 18)) as drift
-from adjusted
-where engine_balance <> ledger_balance
+    apart.as_of_date,
+    apart.account_id,
+    apart.asset,
+    coalesce(apart.as_of, cuts.cut_at) as as_of,
+    apart.engine_balance is not null as has_snapshot,
+    cast(coalesce(apart.engine_balance, 0) as decimal(38, 18)) as engine_balance,
+    cast(apart.ledger_balance as decimal(38, 18)) as ledger_balance,
+    cast(coalesce(apart.engine_balance, 0) - apart.ledger_balance as decimal(38, 18)) as drift
+from apart
+inner join cuts on apart.as_of_date = cuts.as_of_date
+anti join external_accounts on apart.account_id = external_accounts.account_id
