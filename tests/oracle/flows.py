@@ -323,13 +323,13 @@ class Flows:
 
     # liquidity --------------------------------------------------------------------------------------------------
 
-    def withdrawals(self, group: str, day: date) -> Decimal:
-        """What customers withdrew from the group on the day, in reference units one for one."""
+    def withdrawals(self, group: str, day: date, judged_on: date) -> Decimal:
+        """What customers withdrew on the day from what is the group on another, in reference units one for one."""
         withdrawn = ZERO
         for entry in self.ledger.entries:
             if entry["entry_type"] != "withdrawal" or not day_start(day) <= entry["effective_at"] < day_end(day):
                 continue
-            if self._is_customers(entry) and self.tokens.in_kind_group(entry["asset"], day) == group:
+            if self._is_customers(entry) and self.tokens.in_kind_group(entry["asset"], judged_on) == group:
                 withdrawn -= entry["amount"]
         return withdrawn
 
@@ -339,7 +339,7 @@ class Flows:
         window = [day - ONE_DAY * offset for offset in range(self.policy.liquidity_window_days)]
         groups = {self.tokens.in_kind_group(asset, day) for asset in self.tokens.tokens}
         for group in sorted(groups):
-            needed = max(self.withdrawals(group, other) for other in window if other >= self.books.first_date)
+            needed = max(self.withdrawals(group, other, day) for other in window if other >= self.books.first_date)
             liquid = ZERO
             for held in self.reserves.holdings(day):
                 version = self.wallets.last_version(held.wallet_id, day)

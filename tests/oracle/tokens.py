@@ -104,7 +104,7 @@ class Tokens:
         return self._reasons[asset, day]
 
     def _find_reason(self, asset: str, day: date) -> str | None:
-        if asset == NUMERAIRE:
+        if asset == NUMERAIRE or self.tokens[asset]["asset_class"] == "fiat":
             return None
         issuer = self.tokens[asset]["issuer_entity_id"]
         if issuer is not None and self.relations.entity(issuer, day) != "customer":
