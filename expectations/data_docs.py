@@ -30,3 +30,11 @@ def make_self_contained(folder: Path) -> None:
             text = pattern.sub("", text)
         text = _HEAD.sub(lambda match: match.group(0) + _POLICY + _STYLE, text, count=1)
         page.write_text(text, encoding="utf-8")
+
+
+def write_index(folder: Path) -> None:
+    """Write the page that leads to the results of each gate found in ``folder``."""
+    gates = sorted(path.name for path in folder.iterdir() if (path / "index.html").exists())
+    items = "".join(f'<li><a href="{name}/index.html">{name} gate</a></li>' for name in gates)
+    page = f"<!doctype html><html lang=en><head><meta charset=utf-8>{_POLICY}{_STYLE}<title>Data Docs</title></head>"
+    (folder / "index.html").write_text(f"{page}<body><h1>Data Docs</h1><ul>{items}</ul></body></html>", "utf-8")

@@ -21,7 +21,7 @@ os.environ["GX_ANALYTICS_ENABLED"] = "false"
 
 import great_expectations as gx
 
-from expectations.data_docs import make_self_contained
+from expectations.data_docs import make_self_contained, write_index
 from expectations.rules import RuleOutcome, TableSuite
 
 _SQLALCHEMY_OPTIONS: dict[str, Any] = {
@@ -157,3 +157,4 @@ def _write_data_docs(context: Any, folder: Path) -> None:
     )
     context.build_data_docs(site_names=["ringfence"])
     make_self_contained(folder)
+    write_index(folder.parent)

@@ -61,9 +61,7 @@ class DustPolicy(_Section):
 class CollateralPolicy(_Section):
     """What collateral is worth."""
 
-    haircut_pct: dict[
-        Literal["fiat", "stablecoin", "crypto", "exchange_token", "tokenized", "other"], Decimal
-    ]
+    haircut_pct: dict[Literal["fiat", "stablecoin", "crypto", "exchange_token", "tokenized", "other"], Decimal]
     maintenance_margin_pct: Decimal = Percent
 
 

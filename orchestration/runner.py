@@ -7,17 +7,19 @@ what the steps do (``pipeline``), and showing it (``cli``).
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from orchestration.errors import RingfenceError
+from orchestration.errors import ConfigurationError, RingfenceError
 from orchestration.landing import discover
 from orchestration.pipeline.run import ExitStatus
 from orchestration.pipeline.steps import record_failure
 from orchestration.policy import load_policy
-from orchestration.settings import Settings
+from orchestration.settings import Settings, child_environment
 from orchestration.warehouse.build_file import build_connection
 from orchestration.warehouse.lock import warehouse_lock
 
@@ -68,6 +70,7 @@ def run_days(settings: Settings, first_date: date, last_date: date, *, verbose: 
     """
     load_policy(settings.policy_file)
     discover(settings.landing, last_date)
+    _require_folder(settings.warehouse)
     with warehouse_lock(settings.paths.lock_file):
         from orchestration.definitions import build_defs
         from orchestration.defs.schedules import JOB_NAME
@@ -81,6 +84,16 @@ def run_days(settings: Settings, first_date: date, last_date: date, *, verbose: 
                 tags={_RANGE_START: first_date.isoformat(), _RANGE_END: last_date.isoformat()},
             )
         return _result(settings, result)
+
+
+def _require_folder(warehouse: Path) -> None:
+    """Create the warehouse's folder; raise ConfigurationError if that can't be."""
+    try:
+        warehouse.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError(
+            f"warehouse folder {warehouse} can't be used: {error.strerror}; choose another with --warehouse"
+        ) from error
 
 
 def _log_configuration(*, verbose: bool) -> Mapping[str, Any]:
@@ -141,19 +154,9 @@ def _own_errors() -> set[str]:
 
 def start_ui(settings: Settings, *, port: int) -> None:
     """Replace this process by Dagster's development server on the loopback interface."""
-    import sys
-
     with open_instance(settings):
         pass
-    environment = {
-        **os.environ,
-        "DAGSTER_HOME": str(settings.instance_folder),
-        "RINGFENCE_LANDING": str(settings.landing),
-        "RINGFENCE_WAREHOUSE": str(settings.warehouse),
-    }
-    if settings.policy_file is not None:
-        environment["RINGFENCE_POLICY"] = str(settings.policy_file)
     command = [sys.executable, "-m", "dagster", "dev", "-m", "orchestration.definitions", "-h", "127.0.0.1"]
     os.execve(  # noqa: S606 (a fixed command, this interpreter)
-        sys.executable, [*command, "-p", str(port)], environment
+        sys.executable, [*command, "-p", str(port)], child_environment(settings)
     )

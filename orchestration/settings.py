@@ -117,6 +117,19 @@ def from_environment(
     )
 
 
+def child_environment(settings: Settings) -> dict[str, str]:
+    """The environment of a process that is to work with the same settings."""
+    environment = {
+        **os.environ,
+        "DAGSTER_HOME": str(settings.instance_folder),
+        "RINGFENCE_LANDING": str(settings.landing),
+        "RINGFENCE_WAREHOUSE": str(settings.warehouse),
+    }
+    if settings.policy_file is not None:
+        environment["RINGFENCE_POLICY"] = str(settings.policy_file)
+    return environment
+
+
 def set_build_file(path: Path) -> None:
     """Point dbt's profile at this build file: profiles read the environment only."""
     os.environ["RINGFENCE_BUILD_FILE"] = str(path)

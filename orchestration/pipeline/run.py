@@ -159,9 +159,8 @@ def mark_accepted(connection: duckdb.DuckDBPyConnection, run_id: str) -> None:
 
 
 def close_run(connection: duckdb.DuckDBPyConnection, run_id: str, status: ExitStatus, message: str) -> None:
-    """Record how the run ended, unless that is recorded already."""
+    """Record how the run ended."""
     connection.execute(
-        "update audit.run set finished_at = ?, status = ?, exit_status = ?, message = ?"
-        " where run_id = ? and status = 'running'",
+        "update audit.run set finished_at = ?, status = ?, exit_status = ?, message = ? where run_id = ?",
         [_now(), STATUS_NAMES[status], int(status), message, run_id],
     )

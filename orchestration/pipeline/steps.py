@@ -115,7 +115,7 @@ def publish_audit_only(settings: Settings) -> Publication:
 
 
 def record_failure(settings: Settings, run_id: str, message: str) -> None:
-    """Record that a run ended by an error, unless it had come to its end already."""
+    """Record that a run ended by an error, whatever its gates had said."""
     with build_connection(settings.paths.build_file) as connection:
         close_run(connection, run_id, ExitStatus.ERROR, message)
 
