@@ -55,14 +55,15 @@ CHECKS: tuple[Check, ...] = (
     *_checks(
         Kind.BREACH,
         "no_negative_balance no_negative_equity reserves_cover_liabilities total_reserves_cover_liabilities"
-        " reserves_not_window_dressed affiliate_exposure_within_limit affiliate_privileges"
+        " affiliate_exposure_within_limit affiliate_privileges"
         " affiliate_collateral_quality customer_funds_segregated transfers_to_affiliates_explained"
-        " undeclared_affiliates reported_revenue_supported revenue_not_backdated revenue_not_affiliate"
+        " reported_revenue_supported revenue_not_backdated revenue_not_affiliate"
         " revenue_not_own_token",
     ),
     *_checks(
         Kind.BREACH,
-        "reserve_not_drained affiliation_removed own_token_concentration liquidity_covers_withdrawals",
+        "reserves_not_window_dressed reserve_not_drained undeclared_affiliates affiliation_removed"
+        " own_token_concentration liquidity_covers_withdrawals",
         Severity.WARNING,
     ),
 )
