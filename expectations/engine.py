@@ -9,9 +9,11 @@ the lazy result survives that. The engine must be disposed of, or the file stays
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
 import shutil
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,9 +22,24 @@ from typing import Any
 os.environ["GX_ANALYTICS_ENABLED"] = "false"
 
 import great_expectations as gx
+from great_expectations.datasource.fluent.interfaces import TestConnectionError
+from great_expectations.expectations import UnexpectedRowsExpectation
 
 from expectations.data_docs import make_self_contained, write_index
-from expectations.rules import RuleOutcome, TableSuite
+from expectations.rules import Rule, RuleOutcome, TableSuite
+
+
+def _silence_teardown() -> None:
+    """Drop what native code still writes once Python has ended.
+
+    With Great Expectations loaded some of DuckDB's types outlive the interpreter, and its bindings then print pages
+    about it below a command's last line. Python's own messages have all been written by now.
+    """
+    sys.stderr.flush()
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+
+
+atexit.register(_silence_teardown)
 
 _SQLALCHEMY_OPTIONS: dict[str, Any] = {
     "isolation_level": "AUTOCOMMIT",
@@ -81,9 +98,13 @@ def _quiet_logging() -> Iterator[None]:
 
 
 def _run_suite(context: Any, source: Any, suite: TableSuite, stage: str) -> Iterable[RuleOutcome]:
-    batch = source.add_table_asset(
-        name=f"{suite.schema}.{suite.table}", table_name=suite.table, schema_name=suite.schema
-    ).add_batch_definition_whole_table("whole table")
+    try:
+        table = source.add_table_asset(
+            name=f"{suite.schema}.{suite.table}", table_name=suite.table, schema_name=suite.schema
+        )
+    except TestConnectionError as error:
+        return [_outcome_without_result(stage, rule, error) for rule in suite.rules]
+    batch = table.add_batch_definition_whole_table("whole table")
     expectations = gx.ExpectationSuite(name=suite.name)
     for number, rule in enumerate(suite.rules):
         rule.expectation.meta = {**(rule.expectation.meta or {}), "rule": number}
@@ -92,7 +113,9 @@ def _run_suite(context: Any, source: Any, suite: TableSuite, stage: str) -> Iter
     validation = context.validation_definitions.add(
         gx.ValidationDefinition(name=suite.name, data=batch, suite=suite_in_context)
     )
-    result = validation.run(result_format={"result_format": "SUMMARY", "partial_unexpected_count": 0})
+    # Only the complete format shows failing rows, and it would list every failing value of a column rule too.
+    has_only_queries = all(isinstance(rule.expectation, UnexpectedRowsExpectation) for rule in suite.rules)
+    result = validation.run(result_format="COMPLETE" if has_only_queries else "SUMMARY")
     by_rule = {item.expectation_config.meta["rule"]: item for item in result.results}
     return [_outcome(stage, rule, by_rule[number]) for number, rule in enumerate(suite.rules)]
 
@@ -107,7 +130,7 @@ def _raised(result: Any) -> str | None:
     return None
 
 
-def _outcome(stage: str, rule: Any, result: Any) -> RuleOutcome:
+def _outcome(stage: str, rule: Rule, result: Any) -> RuleOutcome:
     raised = _raised(result)
     figures = result.result if isinstance(result.result, dict) else {}
     is_error = raised is not None or not isinstance(result.success, bool)
@@ -116,7 +139,7 @@ def _outcome(stage: str, rule: Any, result: Any) -> RuleOutcome:
         check_name=rule.name,
         subject=rule.subject,
         kind=rule.kind,
-        severity=str(getattr(rule.expectation.severity, "value", rule.expectation.severity)),
+        severity=str(rule.expectation.severity.value),
         success=bool(result.success) and not is_error,
         is_error=is_error,
         rows_checked=figures.get("element_count"),
@@ -125,12 +148,29 @@ def _outcome(stage: str, rule: Any, result: Any) -> RuleOutcome:
     )
 
 
+def _outcome_without_result(stage: str, rule: Rule, error: Exception) -> RuleOutcome:
+    """The outcome of a rule whose table can't be read."""
+    return RuleOutcome(
+        stage=stage,
+        check_name=rule.name,
+        subject=rule.subject,
+        kind=rule.kind,
+        severity=str(rule.expectation.severity.value),
+        success=False,
+        is_error=True,
+        rows_checked=None,
+        unexpected=None,
+        observed=" ".join(str(error).split())[:500],
+    )
+
+
 def _unexpected(figures: dict[str, Any]) -> int | None:
     if figures.get("unexpected_count") is not None:
         return int(figures["unexpected_count"])
     rows = figures.get("details", {}).get("unexpected_rows")
     if rows is None:
-        return None
+        counted = figures.get("observed_value")
+        return counted if isinstance(counted, int) else None
     # A catalogue rule's rows are days, each with the number of subjects that fail on it.
     return sum(int(row.get("subjects", 1)) for row in rows)
 
