@@ -57,35 +57,54 @@ candidates as (
     where external_transactions.transaction_id is not null or entries.entry_type in ('deposit', 'withdrawal')
 ),
 
+fee_transactions as (
+    select distinct
+        transaction_id,
+        asset
+    from candidates
+    where entry_type = 'fee'
+),
+
+-- Openings are many and have no fee: only transactions with one are looked at leg by leg.
+legs_around_fees as (
+    select
+        candidates.transaction_id,
+        candidates.asset,
+        bool_or(
+            not candidates.is_external and candidates.entry_type in ('deposit', 'withdrawal')
+        ) as has_deposit_or_withdrawal,
+        case
+            when min(candidates.reference) = max(candidates.reference) then min(candidates.reference)
+        end as only_reference
+    from candidates
+    inner join fee_transactions
+        on candidates.transaction_id = fee_transactions.transaction_id and candidates.asset = fee_transactions.asset
+    group by candidates.transaction_id, candidates.asset
+),
+
 -- A fee kept back from a deposit or withdrawal, as a leg of it, belongs to that deposit or withdrawal.
 withheld as (
     select
-        entry_id,
-        transaction_id,
-        account_id,
-        asset,
-        amount,
-        entry_type,
-        effective_at,
-        effective_date,
-        partition_date,
-        known_at,
-        touches_outside,
-        is_external,
-        entry_type = 'fee'
-        and not is_external
-        and coalesce(
-            bool_or(not is_external and entry_type in ('deposit', 'withdrawal')) over legs, false
-        ) as is_withheld_fee,
-        coalesce(
-            reference,
-            case
-                when entry_type = 'fee' and min(reference) over legs = max(reference) over legs
-                    then min(reference) over legs
-            end
-        ) as reference
+        candidates.entry_id,
+        candidates.transaction_id,
+        candidates.account_id,
+        candidates.asset,
+        candidates.amount,
+        candidates.entry_type,
+        candidates.effective_at,
+        candidates.effective_date,
+        candidates.partition_date,
+        candidates.known_at,
+        candidates.touches_outside,
+        candidates.is_external,
+        not candidates.is_external
+        and coalesce(legs_around_fees.has_deposit_or_withdrawal, false) as is_withheld_fee,
+        coalesce(candidates.reference, legs_around_fees.only_reference) as reference
     from candidates
-    window legs as (partition by transaction_id, asset)
+    left join legs_around_fees
+        on
+            case when candidates.entry_type = 'fee' then candidates.transaction_id end = legs_around_fees.transaction_id
+            and candidates.asset = legs_around_fees.asset
 ),
 
 described as (
