@@ -7,7 +7,7 @@ import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, dbt_assets
 
 from orchestration.contract import TABLES
-from orchestration.defs.common import WRITER_POOL, Workspace
+from orchestration.defs.common import DATA_ENGINEERING, WRITER_POOL, Workspace
 from orchestration.defs.ingest import incoming_key
 from orchestration.pipeline import steps
 from orchestration.settings import Settings
@@ -34,6 +34,10 @@ class WarehouseTranslator(DagsterDbtTranslator):
         if folders[0] == "findings":
             return "_".join(folders)
         return str(folders[0] if folders[0] in _UNGROUPED_FOLDERS else folders[-1])
+
+    def get_owners(self, dbt_resource_props: Mapping[str, Any]) -> Sequence[str] | None:
+        """The owner of the node's dbt group; seeds, which have none, are data engineering's."""
+        return super().get_owners(dbt_resource_props) or [DATA_ENGINEERING]
 
     def get_description(self, dbt_resource_props: Mapping[str, Any]) -> str:
         """The model's description, without its SQL."""

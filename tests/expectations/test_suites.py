@@ -1,4 +1,4 @@
-"""The suites are derived: from the contract what may enter, from DOMAIN.md what may leave, from the catalogue the rest."""
+"""The suites are derived: what may enter from the contract, what may leave from DOMAIN.md, checks from the catalogue."""
 
 from __future__ import annotations
 
