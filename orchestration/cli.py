@@ -187,12 +187,29 @@ def claims_schedule(
     cross_margined: Annotated[
         bool, typer.Option("--cross-margined/--not-cross-margined", help="Whether accounts are margin accounts.")
     ] = True,
+    own_token: Annotated[
+        list[str] | None, typer.Option("--own-token", help="Token that the exchange issued; may be repeated.")
+    ] = None,
+    redeemable: Annotated[
+        list[str] | None, typer.Option("--redeemable", help="Asset that stands in for US dollars; may be repeated.")
+    ] = None,
+    price_asset: Annotated[
+        str | None, typer.Option("--price-asset", help="Asset of a price file that names none.")
+    ] = None,
+    round_to_18: Annotated[
+        bool, typer.Option("--round-to-18", help="Round amounts with more than 18 places instead of refusing them.")
+    ] = False,
+    operator: Annotated[str, typer.Option("--operator", help="entity_id of the exchange.")] = "operator",
+    rejects: Annotated[Path | None, typer.Option("--rejects", help="File for the lines that can't be read.")] = None,
     verbose: Verbose = False,
 ) -> None:
     """Turn a bankruptcy claims schedule into a landing zone of opening balances."""
-    from orchestration.imports.claims_schedule import import_claims_schedule
+    from orchestration.imports.claims_schedule import ImportOptions, import_claims_schedule
 
-    summary = import_claims_schedule(schedule, prices, as_of, out, cross_margined=cross_margined)
+    options = ImportOptions(tuple(own_token or ()), tuple(redeemable or ()), price_asset, round_to_18, operator)
+    summary = import_claims_schedule(
+        schedule, prices, as_of, out, cross_margined=cross_margined, rejects=rejects, options=options
+    )
     _print_lines(summary.text_lines())
 
 
