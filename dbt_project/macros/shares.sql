@@ -3,26 +3,26 @@
     1e-28 of the whole, both as HUGEINT. Products are cut below 1e-28. -#}
 
 {% macro whole_stake() -%}
-    100000000000000000000::hugeint
+    cast(100000000000000000000 as hugeint)
 {%- endmacro %}
 
 
 {% macro whole_share() -%}
-    10000000000000000000000000000::hugeint
+    cast(10000000000000000000000000000 as hugeint)
 {%- endmacro %}
 
 
 {% macro stake_from_pct(pct) -%}
     {#- A percentage with up to 18 places as a stake, exact. -#}
     (
-        cast(trunc({{ pct }}) as hugeint) * 1000000000000000000::hugeint
-        + cast(cast({{ pct }} - trunc({{ pct }}) as decimal(18, 18)) * 1000000000000000000::decimal(19, 0) as hugeint)
+        cast(trunc({{ pct }}) as hugeint) * cast(1000000000000000000 as hugeint)
+        + cast(cast({{ pct }} - trunc({{ pct }}) as decimal(18, 18)) * cast(1000000000000000000 as decimal(19, 0)) as hugeint)
     )
 {%- endmacro %}
 
 
 {% macro share_from_pct(pct) -%}
-    ({{ stake_from_pct(pct) }} * 100000000::hugeint)
+    ({{ stake_from_pct(pct) }} * cast(100000000 as hugeint))
 {%- endmacro %}
 
 
@@ -30,9 +30,9 @@
     {#- share x stake, in share units; the share is split so that no product passes 1e35. -#}
     (
         (
-            ({{ share }} // 100000000000000::hugeint) * {{ stake }}
-            + (({{ share }} % 100000000000000::hugeint) * {{ stake }}) // 100000000000000::hugeint
-        ) // 1000000::hugeint
+            ({{ share }} // cast(100000000000000 as hugeint)) * {{ stake }}
+            + (({{ share }} % cast(100000000000000 as hugeint)) * {{ stake }}) // cast(100000000000000 as hugeint)
+        ) // cast(1000000 as hugeint)
     )
 {%- endmacro %}
 
@@ -40,8 +40,8 @@
 {% macro share_as_pct(share) -%}
     {#- A share as DECIMAL(38,18) per cent, cut after 18 places, for people to read. -#}
     cast(
-        cast({{ share }} // 100000000000000000000000000::hugeint as decimal(19, 0))
-        + cast(({{ share }} // 100000000::hugeint) % 1000000000000000000::hugeint as decimal(18, 0))
+        cast({{ share }} // cast(100000000000000000000000000 as hugeint) as decimal(19, 0))
+        + cast(({{ share }} // cast(100000000 as hugeint)) % cast(1000000000000000000 as hugeint) as decimal(18, 0))
         * 0.000000000000000001::decimal(18, 18) as decimal(38, 18)
     )
 {%- endmacro %}

@@ -83,6 +83,20 @@ ranked_sources as (
     from daily_sources
 ),
 
+weighed_sources as (
+    select
+        as_of_date,
+        asset,
+        as_of,
+        price_usd,
+        is_own_venue,
+        case
+            when volume_total > 0 then volume_to_here + volume_to_here >= volume_total
+            else source_rank = (sources + 1) // 2
+        end as reaches_half
+    from ranked_sources
+),
+
 market_price as (
     select
         as_of_date,
@@ -90,14 +104,10 @@ market_price as (
         max(as_of) as priced_at,
         count(*) as sources,
         bool_and(is_own_venue) as only_own_venue,
-        min(price_usd) filter (
-            where
-                (volume_total > 0 and volume_to_here + volume_to_here >= volume_total)
-                or (volume_total = 0 and source_rank = (sources + 1) // 2)
-        ) as price_usd,
+        min(price_usd) filter (where reaches_half) as price_usd,
         min(price_usd) as spread_min_usd,
         max(price_usd) as spread_max_usd
-    from ranked_sources
+    from weighed_sources
     group by as_of_date, asset
 ),
 
