@@ -42,6 +42,6 @@
     cast(
         cast({{ share }} // cast(100000000000000000000000000 as hugeint) as decimal(19, 0))
         + cast(({{ share }} // cast(100000000 as hugeint)) % cast(1000000000000000000 as hugeint) as decimal(18, 0))
-        * 0.000000000000000001::decimal(18, 18) as decimal(38, 18)
+        * cast(0.000000000000000001 as decimal(18, 18)) as decimal(38, 18)
     )
 {%- endmacro %}
