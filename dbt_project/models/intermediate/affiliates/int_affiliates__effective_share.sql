@@ -15,7 +15,7 @@ paths as (
         child_entity_id as held_entity_id,
         from_at,
         to_at,
-        stake_e20 * 100000000::hugeint as share_e28,
+        stake_e20 * cast(100000000 as hugeint) as share_e28,
         [parent_entity_id, child_entity_id] as members,
         parent_entity_id || ' -> ' || child_entity_id || ' (' || stake_text || ')' as path_text
     from stakes
