@@ -18,7 +18,8 @@ from orchestration.settings import Settings, from_environment
 def build_defs(settings: Settings, *, first_date: date | None = None, last_date: date | None = None) -> dg.Definitions:
     """Return everything Dagster knows of Ringfence, working on the folders of ``settings``.
 
-    ``first_date`` and ``last_date`` widen the partitions so that a run over those days can be asked for.
+    ``first_date`` and ``last_date`` are days that a run is to be asked for; without them the partitions are what the
+    UI offers.
     """
     partitions = daily_partitions(first_date, last_date)
     models = warehouse_assets()

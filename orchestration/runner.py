@@ -6,9 +6,12 @@ what the steps do (``pipeline``), and showing it (``cli``).
 
 from __future__ import annotations
 
+import json
 import os
+import sqlite3
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -37,6 +40,12 @@ concurrency:
   pools:
     granularity: run
     default_limit: 1
+# One file for all runs' events: half the commits of the default, which keeps one for each run besides.
+event_log_storage:
+  module: dagster._core.storage.event_log
+  class: ConsolidatedSqliteEventLogStorage
+  config:
+    base_dir: {history}
 """
 
 
@@ -58,7 +67,8 @@ def open_instance(settings: Settings) -> DagsterInstance:
     folder.mkdir(parents=True, exist_ok=True)
     configuration = folder / "dagster.yaml"
     if not configuration.exists():
-        configuration.write_text(_INSTANCE_CONFIGURATION, encoding="utf-8")
+        history = json.dumps(str(folder / "history"))
+        configuration.write_text(_INSTANCE_CONFIGURATION.format(history=history), encoding="utf-8")
     return DagsterInstance.from_config(str(folder))
 
 
@@ -76,7 +86,7 @@ def run_days(settings: Settings, first_date: date, last_date: date, *, verbose: 
         from orchestration.defs.schedules import JOB_NAME
 
         job = build_defs(settings, first_date=first_date, last_date=last_date).resolve_job_def(JOB_NAME)
-        with open_instance(settings) as instance:
+        with open_instance(settings) as instance, _stores_kept_open(settings.instance_folder):
             result = job.execute_in_process(
                 instance=instance,
                 raise_on_error=False,
@@ -84,6 +94,23 @@ def run_days(settings: Settings, first_date: date, last_date: date, *, verbose: 
                 tags={_RANGE_START: first_date.isoformat(), _RANGE_END: last_date.isoformat()},
             )
         return _result(settings, result)
+
+
+@contextmanager
+def _stores_kept_open(instance_folder: Path) -> Iterator[None]:
+    """Hold Dagster's SQLite files open for the length of a run.
+
+    Dagster opens and closes them for every event. Closing the last connection makes SQLite fold its log into the file
+    and delete it, which costs more than the event itself: 8 against 4 seconds for a run of 130 assets.
+    """
+    held = [sqlite3.connect(path) for path in sorted(instance_folder.rglob("*.db"))]
+    try:
+        for connection in held:
+            connection.execute("select count(*) from sqlite_master").fetchall()
+        yield
+    finally:
+        for connection in held:
+            connection.close()
 
 
 def _require_folder(warehouse: Path) -> None:

@@ -20,7 +20,7 @@ WRITER_POOL = "ringfence_warehouse_writer"
 
 RUN_CONTEXT = dg.AssetKey(["policy", "run_context"])
 FIRST_PARTITION = date(2020, 1, 1)
-"""First day that the UI offers; a run from the command line may ask for earlier ones."""
+"""First day that the UI offers; a run from the command line may ask for any."""
 
 
 class Workspace(dg.ConfigurableResource):
@@ -59,12 +59,12 @@ class Workspace(dg.ConfigurableResource):
 
 
 def daily_partitions(first_date: date | None = None, last_date: date | None = None) -> dg.DailyPartitionsDefinition:
-    """Days in UTC, up to yesterday, widened so that the days asked for are among them.
+    """Days in UTC from ``first_date`` up to yesterday, and on to ``last_date`` if that is later.
 
     Dagster ends a partition set at the wall clock; results must not depend on it, and landing zones of the future are
     as good as those of the past.
     """
-    start = min(first_date or FIRST_PARTITION, FIRST_PARTITION)
+    start = first_date or FIRST_PARTITION
     today = datetime.now(UTC).date()
     offset = max(0, ((last_date or today - timedelta(days=1)) - today).days + 1)
     return dg.DailyPartitionsDefinition(start_date=start.isoformat(), end_offset=offset, timezone="UTC")
