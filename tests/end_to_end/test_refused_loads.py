@@ -1,7 +1,8 @@
 """Loads that can't be trusted are refused whole: exit 4, the fault named, the last good marts untouched.
 
 A good run up to 5 January comes first; each case then breaks the delivery of 6 January, or an older one, in a copy of
-that landing zone and warehouse.
+that landing zone and warehouse. Every way in which a file can be wrong is tested where files are read (tests/landing);
+here is one case for each check and what must hold for the whole run.
 """
 
 from __future__ import annotations
@@ -85,7 +86,9 @@ def remove(path: str) -> Break:
     return plant
 
 
-def leg(entry: str, amount: str, *, account: str = "c1-spot", asset: str = "USD", at: str = "2022-01-06T10:00:00Z") -> str:
+def leg(
+    entry: str, amount: str, *, account: str = "c1-spot", asset: str = "USD", at: str = "2022-01-06T10:00:00Z"
+) -> str:
     """A line of ledger_entries."""
     return f"{entry},tx-{entry[:3]},{account},{asset},{amount},trade,{at},{at},,"
 
@@ -112,19 +115,10 @@ def schema(file: str) -> Expected:
 
 CASES: dict[str, tuple[Break, Expected]] = {
     "a word for an amount": (replace(LEDGER, ",-400,", ",four hundred,"), schema(LEDGER)),
-    "nineteen decimal places": (replace(PRICES, "40000", "40000.1234567890123456789"), schema(PRICES)),
-    "an entry type nobody knows": (replace(LEDGER, ",trade,", ",barter,"), schema(LEDGER)),
-    "a column that is gone": (replace(PRICES, "price_usd", "price"), schema(PRICES)),
-    "a required value that is gone": (replace(LEDGER, "c1-spot,BTC", ",BTC"), schema(LEDGER)),
     "a price of zero": (replace(PRICES, ",40000,", ",0,"), schema(PRICES)),
     "a file cut short": (
         lambda landing: (landing / LEDGER).write_bytes((landing / LEDGER).read_bytes()[:60]),
         schema(LEDGER),
-    ),
-    "a key with two contents in one delivery": (
-        pair("dup-1,tx-dup,c1-spot,USD,1,trade,2022-01-06T10:00:00Z,2022-01-06T10:00:00Z,,",
-             "dup-1,tx-dup,c1-spot,USD,-1,trade,2022-01-06T10:00:00Z,2022-01-06T10:00:00Z,,"),
-        {("keys_unique", NEXT_DAY, "dup-1")},
     ),
     "a redelivery with one digit changed": (
         append(LEDGER, "trade2-3,trade2,c2-margin,USD,401,trade,2022-01-03T09:00:00Z,2022-01-03T09:00:00Z,,"),
@@ -133,10 +127,6 @@ CASES: dict[str, tuple[Break, Expected]] = {
     "an account that nobody opened": (
         pair(leg("new-1", "5", account="nobody"), leg("new-2", "-5")),
         {("references_resolve", NEXT_DAY, "new-1")},
-    ),
-    "an asset that nobody listed": (
-        pair(leg("new-1", "5", asset="DOGE"), leg("new-2", "-5", asset="DOGE")),
-        {("references_resolve", NEXT_DAY, "new-1"), ("references_resolve", NEXT_DAY, "new-2")},
     ),
     "a transaction that doesn't balance": (
         pair(leg("odd-1", "5"), leg("odd-2", "-4.999999999999999999")),
@@ -158,9 +148,9 @@ CASES: dict[str, tuple[Break, Expected]] = {
         both(without_line(LEDGER_BEFORE, "trade2-5"), without_line(LEDGER_BEFORE, "trade2-6")),
         {("history_unchanged", date(2022, 1, 3), "trade2-5"), ("history_unchanged", date(2022, 1, 3), "trade2-6")},
     ),
-    "a privilege whose row disappears": (
+    "a link whose row disappears": (
         without_line("entity_links/rows.csv", "founder,mm"),
-        {("history_unchanged", NEXT_DAY, "founder|mm|ownership|2021-01-01 00:00:00|2021-01-01 00:00:00")},
+        {("history_unchanged", NEXT_DAY, "founder|mm|ownership|2021-01-01T00:00:00Z")},
     ),
 }
 
@@ -211,9 +201,7 @@ def test_mended_delivery_passes_and_clears_the_finding(good: Path, tmp_path: Pat
     assert result.status is ExitStatus.PASSED, result.message
     assert _standing(settings.warehouse) == set()
     with duckdb.connect(str(settings.warehouse / "ringfence.duckdb"), read_only=True) as connection:
-        log = connection.execute(
-            "select action, check_name from audit.finding_log order by run_id, action"
-        ).fetchall()
+        log = connection.execute("select action, check_name from audit.finding_log order by run_id, action").fetchall()
         last = connection.execute("select max(as_of_date) from marts.fct_solvency_daily").fetchall()
     assert sorted(log) == [("raised", "schema_conforms"), ("withdrawn", "schema_conforms")]
     assert last == [(NEXT_DAY,)]

@@ -43,14 +43,20 @@ touched as (
     group by transaction_id
 ),
 
--- The same entry delivered twice counts once. Whether its legs are known yet doesn't matter: they were delivered.
+-- The same entry delivered twice counts once, as it was accepted: another content is keys_unique or history_unchanged,
+-- and no finding of its own here. Whether a leg is known yet doesn't matter: it was delivered.
 legs as (
     select distinct
-        entry_id,
-        transaction_id,
-        asset,
-        amount
-    from arrived_entries
+        arrived.entry_id,
+        arrived.transaction_id,
+        arrived.asset,
+        arrived.amount
+    from arrived_entries as arrived
+    where
+        not exists (
+            select 1 from kept_entries as kept
+            where kept.entry_id = arrived.entry_id
+        )
     union all
     select
         kept.entry_id,
@@ -62,10 +68,6 @@ legs as (
         exists (
             select 1 from touched
             where touched.transaction_id = kept.transaction_id
-        )
-        and not exists (
-            select 1 from arrived_entries as arrived
-            where arrived.entry_id = kept.entry_id
         )
 ),
 
