@@ -51,7 +51,7 @@ def write_landing(out: Path, day: date, tables: Mapping[str, Columns]) -> None:
         _write_tables(unfinished, day, tables)
         if out.is_dir():
             out.rmdir()
-        os.replace(unfinished, out)
+        Path(unfinished).replace(out)
     except OSError as error:
         raise ConfigurationError(f"can't write {out}: {error.strerror or error}; choose another folder") from error
     finally:

@@ -42,7 +42,7 @@ class Asset:
         return self.in_kind_group or self.symbol
 
 
-OWN_TOKEN = "MRX"  # noqa: S105  a token of the exchange, no secret
+OWN_TOKEN = "MRX"
 
 ASSETS: tuple[Asset, ...] = (
     Asset("USD", "fiat", 2, 2, 1.0, 0.0, 0.0, 0.34, 0.65),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import gzip
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -31,13 +31,13 @@ Expected = set[tuple[str, date, str]]
 
 
 @pytest.fixture(scope="module")
-def good(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a landing zone and a warehouse that passed on the good day."""
     folder = tmp_path_factory.mktemp("good")
     write_landing(healthy_exchange(), folder / "landing")
     result = run_days(Settings(folder / "landing", folder / "warehouse"), GOOD_DAY, GOOD_DAY)
     assert result.status is ExitStatus.PASSED, result.message
-    yield folder
+    return folder
 
 
 def _read(path: Path) -> str:

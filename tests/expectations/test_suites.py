@@ -1,4 +1,4 @@
-"""The suites are derived: what may enter from the contract, what may leave from DOMAIN.md, checks from the catalogue."""
+"""The suites are derived: what may enter from the contract, what may leave from DOMAIN.md, checks from their list."""
 
 from __future__ import annotations
 

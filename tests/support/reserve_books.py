@@ -119,9 +119,7 @@ class ReserveBooks:
         outside = amount[1:] if amount.startswith("-") else f"-{amount}"
         self.entries(when, kind, (account, asset, amount), ("external", asset, outside), reference=reference, **columns)
 
-    def transfer(  # noqa: PLR0917 (one line of a table)
-        self, name: str, when: str, wallet: str, asset: str, amount: str, kind: str, **columns: Any
-    ) -> None:
+    def transfer(self, name: str, when: str, wallet: str, asset: str, amount: str, kind: str, **columns: Any) -> None:
         """A wallet transfer."""
         row = {"transfer_id": name, "wallet_id": wallet, "asset": asset, "amount": amount, "transfer_type": kind}
         self._add("wallet_transfers", row | {"block_time": when} | columns)

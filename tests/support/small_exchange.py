@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import csv
 import gzip
+import io
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -370,13 +371,9 @@ def _write_table(folder: Path, name: str, rows: list[Row]) -> None:
 
 def _write_csv(path: Path, columns: tuple[str, ...], rows: list[Row]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    opened = gzip.open(path, "wt", newline="") if path.suffix == ".gz" else path.open("w", newline="")
-    with opened as file:
-        writer = csv.DictWriter(file, columns, extrasaction="ignore", restval="")
-        writer.writeheader()
-        writer.writerows(rows)
-
-
-def naive(moment: str) -> datetime:
-    """An ISO moment as the naive UTC datetime that the warehouse holds."""
-    return datetime.fromisoformat(moment.replace("Z", "+00:00")).replace(tzinfo=None)
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, columns, extrasaction="ignore", restval="")
+    writer.writeheader()
+    writer.writerows(rows)
+    content = text.getvalue().encode()
+    path.write_bytes(gzip.compress(content, mtime=0) if path.suffix == ".gz" else content)
