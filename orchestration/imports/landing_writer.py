@@ -5,7 +5,6 @@ What belongs here: folders, file names and Arrow types. What doesn't: what the r
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Mapping, Sequence
 from datetime import date
