@@ -127,7 +127,8 @@ valued as (
         case
             when kept.asset is null then cast(kept.amount as decimal(38, 8))
             when kept.amount = ledger_of_period.quantity then ledger_of_period.value_usd
-            else ledger_of_period.value_usd
+            else
+                ledger_of_period.value_usd
                 + {{ value_usd('(kept.amount - ledger_of_period.quantity)', 'prices.price_usd') }}
         end as amount_usd
     from kept
