@@ -160,10 +160,26 @@ def report(
     typer.echo(f"wrote {out}")
 
 
+def _list_faults(wanted: bool) -> None:
+    if not wanted:
+        return
+    from orchestration.simulate.faults import fault_lines
+
+    for line in fault_lines():
+        typer.echo(line)
+    raise typer.Exit()
+
+
 @app.command()
 def simulate(
     scenario: Annotated[str, typer.Option("--scenario", help="Name of a scenario.")],
     out: Annotated[Path, typer.Option("--out", help="Folder to write the landing zone to.")],
+    fault: Annotated[
+        str | None, typer.Option("--fault", metavar="NAME[,NAME…]", help="Plant these faults into it.")
+    ] = None,
+    list_faults: Annotated[
+        bool, typer.Option("--list-faults", help="Print the catalogue of faults.", callback=_list_faults, is_eager=True)
+    ] = False,
     days: Annotated[int | None, typer.Option("--days", min=1, help="Days to simulate.")] = None,
     accounts: Annotated[int | None, typer.Option("--accounts", min=1, help="Customers' accounts.")] = None,
     seed: Annotated[int, typer.Option("--seed", help="Same seed, same landing zone.")] = 0,
@@ -172,7 +188,8 @@ def simulate(
     """Write a made-up exchange's landing zone, and the faults planted in it (truth.json)."""
     from orchestration.simulate import simulate as write_simulation
 
-    summary = write_simulation(scenario, out, days=days, accounts=accounts, seed=seed)
+    names = [name.strip() for name in fault.split(",")] if fault is not None else []
+    summary = write_simulation(scenario, out, days=days, accounts=accounts, seed=seed, faults=names)
     typer.echo(
         f"wrote {summary.folder}: {summary.entries:,} ledger entries from {summary.first_date} to {summary.last_date}"
     )

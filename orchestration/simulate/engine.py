@@ -6,6 +6,7 @@ or a table's columns (tables.py).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -22,7 +23,10 @@ from orchestration.simulate.acts import build_act
 from orchestration.simulate.acts.base import Act
 from orchestration.simulate.assets import ASSETS
 from orchestration.simulate.book import Book, LegBatch, open_book
+from orchestration.simulate.delivery import Delivery
+from orchestration.simulate.faults import Fault, plan_faults
 from orchestration.simulate.margin import MarginDesk, work_margin_desk
+from orchestration.simulate.outcome import Outcome
 from orchestration.simulate.payments import open_desk
 from orchestration.simulate.prices import Integers, PricePaths, plan_prices, reference_prices
 from orchestration.simulate.record import Records, record_day
@@ -70,23 +74,33 @@ class Run:
 
 
 def simulate(
-    scenario: str, out: Path, *, days: int | None = None, accounts: int | None = None, seed: int = 0
+    scenario: str,
+    out: Path,
+    *,
+    days: int | None = None,
+    accounts: int | None = None,
+    seed: int = 0,
+    faults: Sequence[str] = (),
 ) -> SimulationSummary:
     """Write a landing zone and its truth for a scenario; the same arguments give the same bytes.
 
-    ``days`` and ``accounts`` resize the scenario, ``seed`` is any integer that isn't negative. Raises
-    ConfigurationError for an unknown scenario, sizes it can't have, or an output folder that holds something else.
+    ``days`` and ``accounts`` resize the scenario, ``seed`` is any integer that isn't negative, ``faults`` names what is
+    planted into it. Raises ConfigurationError for an unknown scenario or fault, faults that don't go together, sizes
+    it can't have, or an output folder that holds something else.
     """
     plan = load_scenario(scenario, days=days, accounts=accounts)
     if seed < 0:
         raise ConfigurationError(f"--seed {seed}: choose zero or a positive whole number")
+    planted = plan_faults(plan, faults)
     writer = LandingWriter.open(Path(out))
     try:
-        run = _prepare(plan, seed, writer)
+        run = _prepare(plan, planted, seed, writer)
         _simulate_days(run)
-        for name, table in reference_tables(run.world).items():
-            writer.write(name, table)
-        truth = writer.finish(truth_document(run.scenario, seed, run.acts, run.book, run.records))
+        _write_reference(run)
+        delivery = Delivery(writer.work, run.world.clock, plan.days)
+        for act in run.acts:
+            act.spoil(delivery)
+        truth = writer.finish(truth_document(seed, run.acts, Outcome(plan, run.book, run.records)))
     except BaseException:
         writer.abandon()
         raise
@@ -100,12 +114,21 @@ def simulate(
     )
 
 
-def _prepare(plan: Scenario, seed: int, writer: LandingWriter) -> Run:
+def _write_reference(run: Run) -> None:
+    """Write the reference tables, which hold all that was ever recorded."""
+    delivered = reference_tables(run.world)
+    for act in run.acts:
+        act.refer(run.world, delivered)
+    for name, table in delivered.items():
+        run.writer.write(name, table)
+
+
+def _prepare(plan: Scenario, faults: Sequence[Fault], seed: int, writer: LandingWriter) -> Run:
     """Plan the world and its prices, let the acts change the plan, and open the book."""
     start_prices = np.array([asset.start_price for asset in ASSETS])
     world = plan_world(plan, start_prices, np.random.default_rng([seed, PLAN_STREAM]))
     paths = plan_prices(plan.days, world.owed_usd, OPERATOR, np.random.default_rng([seed, PRICE_STREAM]))
-    acts = [build_act(act) for act in plan.acts]
+    acts = [*(build_act(act) for act in plan.acts), *faults]
     for act in acts:
         act.prepare(world, paths)
     give_addresses(world, np.random.default_rng([seed, ADDRESS_STREAM]))
@@ -179,8 +202,8 @@ def _write_day(
     clock, when, day = today.clock, today.clock.date_of(today.day), today.day
     as_of, writer = clock.close(day), run.writer
     delivered = {
-        "ledger_entries": _with_repeats(today, ledger, yesterday[0] if yesterday else None),
-        "wallet_transfers": _with_repeats(today, sent, yesterday[1] if yesterday else None),
+        "ledger_entries": ledger,
+        "wallet_transfers": sent,
         "balance_snapshots": tables.balance_snapshots(run.book, run.names, as_of),
         "wallet_balances": tables.wallet_balances(run.book, run.names, day, as_of),
         "token_prices": tables.token_prices(run.paths, run.quotes, run.volumes, day, clock.midnight(day)),
@@ -189,9 +212,14 @@ def _write_day(
         "open_positions": tables.open_positions(run.names, run.margin.positions, today.price_units, as_of),
         "reported_figures": columns.rows_to_table(contract.table("reported_figures"), _published(run, day)),
     }
+    for act in run.acts:
+        act.deliver(today, delivered)
+    once = delivered["ledger_entries"], delivered["wallet_transfers"]
+    for number, name in enumerate(("ledger_entries", "wallet_transfers")):
+        delivered[name] = _with_repeats(today, once[number], yesterday[number] if yesterday else None)
     for name, table in delivered.items():
         writer.write(name, table, when)
-    return ledger, sent
+    return once
 
 
 def _with_repeats(today: Today, table: pa.Table, before: pa.Table | None) -> pa.Table:

@@ -57,7 +57,10 @@ class AccountPlan:
 
 @dataclass
 class WalletPlan:
-    """A wallet. ``first_day`` None means listed before the first day; proofs are refreshed while listed."""
+    """A wallet. ``first_day`` None means listed before the first day.
+
+    Proofs are refreshed while a wallet is listed, unless ``proven_day`` gives the day of the only one.
+    """
 
     wallet_id: str
     network: str
@@ -69,6 +72,7 @@ class WalletPlan:
     address: str = ""
     encumbered_pct: int = 0
     first_day: int | None = None
+    proven_day: int | None = None
 
     @property
     def is_reserve(self) -> bool:
@@ -363,7 +367,8 @@ def wallet_rows(world: World) -> list[Row]:
     clock, rows = world.clock, []
     for number, wallet in enumerate(world.wallets):
         first = wallet.first_day if wallet.first_day is not None else -(5 + 7 * number % 35)
-        starts = list(range(first, world.scenario.days, PROOF_REFRESH_DAYS))
+        refreshed = list(range(first, world.scenario.days, PROOF_REFRESH_DAYS))
+        starts = refreshed if wallet.proven_day is None else [first]
         for begin, following in zip(starts, [*starts[1:], None], strict=True):
             row = {
                 "wallet_id": wallet.wallet_id,
@@ -374,7 +379,7 @@ def wallet_rows(world: World) -> list[Row]:
                 "custody": wallet.custody,
                 "encumbered_pct": wallet.encumbered_pct,
                 "ownership_proof": wallet.proof,
-                "proven_at": None if wallet.proof == "none" else clock.midnight(begin) - 9 * HOUR,
+                "proven_at": None if wallet.proof == "none" else _proven_at(world, wallet, begin),
                 "valid_from": clock.midnight(begin),
                 "valid_to": None,
                 "recorded_at": clock.midnight(begin) - HOUR,
@@ -384,3 +389,9 @@ def wallet_rows(world: World) -> list[Row]:
                 end = clock.midnight(following)
                 rows.append({**row, "valid_to": end, "recorded_at": end - HOUR})
     return rows
+
+
+def _proven_at(world: World, wallet: WalletPlan, begin: int) -> int:
+    """The afternoon before a version of the wallet's row begins, or of the day that the plan names."""
+    day = begin - 1 if wallet.proven_day is None else wallet.proven_day
+    return world.clock.midnight(day) + 15 * HOUR

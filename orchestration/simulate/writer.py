@@ -14,12 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from orchestration import contract
 from orchestration.errors import ConfigurationError
-
-TRUTH_FILE = "truth.json"
+from orchestration.simulate.delivery import LATER, PART, TRUTH_FILE, write_table
 
 
 @dataclass
@@ -46,8 +44,7 @@ class LandingWriter:
     def write(self, name: str, table: pa.Table, when: date | None = None) -> None:
         """Write one partition of a dated table, or a whole reference table."""
         folder = self.work / name if when is None else self.work / name / f"date={when.isoformat()}"
-        folder.mkdir(parents=True, exist_ok=True)
-        pq.write_table(table, folder / "part-0.parquet", compression="zstd", store_schema=False)
+        write_table(table, folder / PART)
         self.rows[name] += table.num_rows
 
     def finish(self, truth: dict[str, Any]) -> Path:
@@ -71,7 +68,7 @@ def _refuse_foreign_folder(out: Path) -> None:
     if not out.is_dir():
         raise ConfigurationError(f"--out {out} is a file; name a folder")
     present = {path.name for path in out.iterdir()}
-    known = {table.name for table in contract.TABLES} | {TRUTH_FILE}
+    known = {table.name for table in contract.TABLES} | {TRUTH_FILE, LATER}
     if present and (TRUTH_FILE not in present or present - known):
         raise ConfigurationError(
             f"--out {out} is neither empty nor an earlier simulation; name a new folder or empty this one"

@@ -65,11 +65,22 @@ def test_the_whole_story_is_told(case: Case) -> None:
 def test_the_truth_keeps_its_form(case: Case) -> None:
     summary = landing(*case)
     content = truth(summary)
-    assert list(content) == ["scenario", "seed", "first_date", "last_date", "first_fault_date", "faults"]
+    assert list(content) == [
+        "scenario",
+        "seed",
+        "first_date",
+        "last_date",
+        "first_fault_date",
+        "later_after",
+        "planted",
+        "faults",
+    ]
     assert (content["scenario"], content["seed"]) == ("collapse", case[3])
     keys = [(fault["check"], fault["date"], fault["subject"], fault["asset"]) for fault in content["faults"]]
     assert len(keys) == len(set(keys)), "one entry per subject and day"
-    assert all(set(fault) == {"check", "date", "subject", "asset", "act", "note"} for fault in content["faults"])
+    assert all(
+        set(fault) == {"check", "date", "subject", "asset", "fault", "form", "note"} for fault in content["faults"]
+    )
     assert content["faults"] == sorted(content["faults"], key=lambda fault: fault["date"])
     assert content["first_fault_date"] == "2021-12-08" == content["faults"][0]["date"]
 

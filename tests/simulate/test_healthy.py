@@ -30,6 +30,8 @@ def test_the_truth_is_empty(case: Case) -> None:
         "first_date": summary.first_date.isoformat(),
         "last_date": summary.last_date.isoformat(),
         "first_fault_date": None,
+        "later_after": None,
+        "planted": [],
         "faults": [],
     }
 

@@ -222,6 +222,11 @@ def build_warehouse(
     """Create the build file and the models named in ``select`` (separated by spaces) with all their parents."""
     path = folder / f"{DATABASE}.duckdb"
     create_build_file(path, rows, first_date=first_date, last_date=last_date, policy_file=policy_file)
+    return build_models(path, select)
+
+
+def build_models(path: Path, select: str) -> Warehouse:
+    """Build the models named in ``select`` (separated by spaces) with all their parents in a filled build file."""
     nodes = _with_parents(select.split())
     with duckdb.connect(str(path)) as connection:
         for schema in sorted({node.schema for node in nodes}):

@@ -7,6 +7,8 @@ to an account which looks like a customer's.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from typing_extensions import override
 
@@ -14,6 +16,7 @@ from orchestration.simulate.acts.base import Act
 from orchestration.simulate.assets import INDEX, OWN_TOKEN, OWN_TOKEN_INDEX
 from orchestration.simulate.book import Book
 from orchestration.simulate.clock import HOUR
+from orchestration.simulate.outcome import Finding, Outcome
 from orchestration.simulate.payments import Payments, credit
 from orchestration.simulate.prices import PricePaths
 from orchestration.simulate.today import Today
@@ -51,6 +54,13 @@ class AffiliatePrivileges(Act):
             privilege(CREDIT_ACCOUNT, "credit_line", start, limit_usd=limit, by="engineering"),
             privilege(CREDIT_ACCOUNT, "liquidation_exempt", start, by="engineering"),
         ]
+
+    @override
+    def findings(self, outcome: Outcome) -> Iterator[Finding]:
+        """The privileges, every day."""
+        note = "may go negative, never liquidated"
+        for day in outcome.days_from(self.plan.day):
+            yield self.finds("affiliate_privileges", day, CREDIT_ACCOUNT, note)
 
 
 class DivertedWires(Act):
@@ -100,6 +110,14 @@ class DivertedWires(Act):
         if (today.day - self.plan.day) % 5 == 4:
             spent = int(today.book.slots[slot] * float(self.value("spent_share")))
             today.book.transfer(slot, -spent, "other", today.clock.at(today.day, 19.0))
+
+    @override
+    def findings(self, outcome: Outcome) -> Iterator[Finding]:
+        """The affiliate's bank account with customers' wires, and who took over the debt, every day."""
+        for day in outcome.days_from(self.plan.day):
+            wires = "customers' wires in an affiliate's bank"
+            yield self.finds("customer_funds_segregated", day, BANK_WALLET, wires)
+            yield self.finds("undeclared_affiliates", day, HIDDEN_ENTITY, "took over the affiliate's debt")
 
     def _receive(self, today: Today) -> int:
         """Wires of a few customers that add up to a fixed share of the dollars customers are owed; cents."""
@@ -191,6 +209,14 @@ class UnexplainedTransfer(Act):
             counterparty=book.slot_wallet[[target, source]],
         )
         self.transfer_number = int(numbers[0])
+
+    @override
+    def findings(self, outcome: Outcome) -> Iterator[Finding]:
+        """The transfer, and the wallet that it emptied."""
+        transfer, wallet = f"t{self.transfer_number:010d}", str(self.value("wallet"))
+        note = "no withdrawal behind it"
+        yield self.finds("transfers_to_affiliates_explained", self.plan.day, transfer, note, "SOL")
+        yield self.finds("reserve_not_drained", self.plan.day, wallet, "emptied into the affiliate's wallet", "SOL")
 
     def slots(self, book: Book) -> tuple[int, int]:
         """The slots it moves from and to."""

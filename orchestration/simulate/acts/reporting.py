@@ -7,6 +7,7 @@ balances that hid the hole).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
@@ -17,11 +18,21 @@ from orchestration.simulate.acts.affiliate import CREDIT_ACCOUNT, HIDDEN_ACCOUNT
 from orchestration.simulate.acts.base import Act
 from orchestration.simulate.assets import INDEX, LEDGER_PLACES, SYMBOLS
 from orchestration.simulate.book import Book
+from orchestration.simulate.outcome import Finding, Outcome
 from orchestration.simulate.prices import PricePaths
 from orchestration.simulate.record import REVENUE_KINDS, Records, cents
+from orchestration.simulate.reports import STOCK_DELAY_DAYS
 from orchestration.simulate.scenario import ActPlan
 from orchestration.simulate.today import Today
 from orchestration.simulate.world import HOUSE_ACCOUNT, World
+
+
+def _published_stocks(act: Act, outcome: Outcome) -> Iterator[tuple[int, int]]:
+    """Months' ends from the act's day on, with the day on which stocks at that end are published."""
+    for month_end in outcome.clock.month_ends(outcome.scenario.days):
+        published = month_end + STOCK_DELAY_DAYS
+        if month_end >= act.plan.day and published <= outcome.last_day:
+            yield month_end, published
 
 
 class InventedInsuranceFund(Act):
@@ -51,6 +62,12 @@ class InventedInsuranceFund(Act):
             if row["figure"] == "insurance_fund":
                 row["amount"] = cents(row["amount"] * Decimal(str(self.value("multiple"))) + growth)
 
+    @override
+    def findings(self, outcome: Outcome) -> Iterator[Finding]:
+        """The figure, when it is published."""
+        for _, day in _published_stocks(self, outcome):
+            yield self.finds("insurance_fund_matches", day, "insurance_fund", "no account holds it")
+
 
 class NettedLiabilities(Act):
     """Reported customer liabilities are net of what the affiliate and the hidden account owe (facts D3, B5)."""
@@ -69,6 +86,15 @@ class NettedLiabilities(Act):
                 row["amount"] = cents(row["amount"] - total)
             else:
                 row["amount"] -= Decimal(netted.get(INDEX[row["asset"]], 0)).scaleb(-LEDGER_PLACES)
+
+    @override
+    def findings(self, outcome: Outcome) -> Iterator[Finding]:
+        """The total and each asset that something was netted in, when they are published."""
+        for month_end, day in _published_stocks(self, outcome):
+            netted = self.netted(outcome.book, outcome.records, month_end)
+            for asset in (None, *(SYMBOLS[number] for number in netted)):
+                note = "negative balances netted"
+                yield self.finds("reported_liabilities_match", day, "customer_liabilities", note, asset)
 
     @staticmethod
     def netted(book: Book, records: Records, month_end: int) -> dict[int, int]:
@@ -147,3 +173,11 @@ class YearEndRevenue(Act):
             if row["figure"] == "revenue" and month_end == self.month_end:
                 lifted = row["amount"] + Decimal(self.backdated_cents) / 100
                 row["amount"] = cents(lifted * (1 + Decimal(str(self.value("unsupported_share")))))
+
+    @override
+    def findings(self, outcome: Outcome) -> Iterator[Finding]:
+        """Three steps of the month's waterfall, on the day the revenue is published."""
+        month, day = f"{outcome.clock.date_of(self.month_end):%Y-%m}", int(self.value("published"))
+        yield self.finds("reported_revenue_supported", day, month, "more reported than the ledger shows")
+        yield self.finds("revenue_not_backdated", day, month, "effective at year end, known weeks later")
+        yield self.finds("revenue_not_affiliate", day, month, "paid by the affiliate on time")

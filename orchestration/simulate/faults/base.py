@@ -1,0 +1,126 @@
+"""What every planted fault has: its place in the catalogue, accounts of its own, and small helpers.
+
+What belongs here: what faults of several families need. What doesn't: any single fault.
+"""
+
+from __future__ import annotations
+
+import zlib
+from enum import StrEnum
+from typing import Any, ClassVar
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from orchestration.simulate.acts.base import Act
+from orchestration.simulate.assets import ASSETS, INDEX
+from orchestration.simulate.scenario import Scenario
+from orchestration.simulate.today import Today
+from orchestration.simulate.world import AccountPlan, World
+
+OBVIOUS, QUIET, INNOCENT = "obvious", "quiet", "innocent"
+
+
+class Stage(StrEnum):
+    """When a fault shows, and what that does to the load."""
+
+    PUBLISHED = "published"
+    REFUSED = "refused at once"
+    REFUSED_LATER = "refused after a second delivery"
+
+    @property
+    def is_later(self) -> bool:
+        """Whether the fault lies in a second delivery."""
+        return self is Stage.REFUSED_LATER
+
+
+class Fault(Act):
+    """One fault. Subclasses set the class variables; the class's description is one sentence."""
+
+    name: ClassVar[str]
+    check: ClassVar[str]
+    form: ClassVar[str]
+    description: ClassVar[str]
+    stage: ClassVar[Stage] = Stage.PUBLISHED
+    touches: ClassVar[frozenset[str]] = frozenset()
+    minimum_days: ClassVar[int] = 12
+    day: ClassVar[int] = 5
+    """The day on which it is planted, counted from the first (0), or from the end if negative (-1 is the last)."""
+
+    @classmethod
+    def planting_day(cls, scenario: Scenario) -> int:
+        """The number of the day on which the fault is planted in a scenario."""
+        return cls.day if cls.day >= 0 else scenario.days + cls.day
+
+    @classmethod
+    def later_after(cls, scenario: Scenario) -> int:
+        """The day after whose run a second delivery is laid over: the last but one, so that one more run follows."""
+        return scenario.days - 2
+
+    @staticmethod
+    def slug_of(name: str) -> str:
+        """A fault's name as it stands in identifiers, where it tells nobody what it is about."""
+        return f"{zlib.crc32(name.encode()) % 10**6:06d}"
+
+    def open_customer(
+        self, world: World, suffix: str = "", *, account_class: str = "spot", **opening_usd: float
+    ) -> str:
+        """Add a customer with one account of its own, which no ordinary activity touches; returns the account."""
+        slug = f"{self.slug_of(self.name)}{suffix}"
+        entity, account = f"cust-f{slug}", f"acct-f{slug}-{account_class}"
+        before = world.clock.midnight(-40)
+        world.entities.append(
+            {"entity_id": entity, "entity_type": "customer", "name": None, "country": "GB", "recorded_at": before}
+        )
+        world.accounts.append(AccountPlan(account, entity, account_class, None, opening_usd, is_customer=True))
+        return account
+
+    def pay(self, today: Today, payer: str, payee: str, symbol: str, units: int, kind: str = "transfer") -> int:
+        """Move units between two accounts that aren't ordinary customers'; returns the transaction's number."""
+        book, world = today.book, today.world
+        accounts = [world.account_index(payer), world.account_index(payee)]
+        transaction = book.new_transactions(1)
+        book.post(transaction, accounts, INDEX[symbol], [-units, units], kind, today.clock.at(today.day, 13.0))
+        return int(transaction[0])
+
+
+def units_of(today: Today, symbol: str, value_usd: float) -> int:
+    """Whole units of an asset worth about so many USD today."""
+    asset = INDEX[symbol]
+    return int(value_usd / float(today.mid[asset]) * 10 ** ASSETS[asset].places)
+
+
+def transaction_id(number: int) -> str:
+    """The identifier under which a transaction is delivered."""
+    return f"x{number:010d}"
+
+
+def rows_where(table: pa.Table, **values: Any) -> list[int]:
+    """Positions of the rows whose columns have these values."""
+    found = pa.array([True] * table.num_rows)
+    for column, value in values.items():
+        found = pc.and_(found, pc.fill_null(pc.equal(table[column], pa.scalar(value, table[column].type)), False))
+    return [int(position) for position in pc.indices_nonzero(found).to_pylist()]
+
+
+def with_changes(table: pa.Table, position: int, **values: Any) -> pa.Table:
+    """The table with one row's columns changed."""
+    for column, value in values.items():
+        number, kind = table.schema.get_field_index(column), table.schema.field(column)
+        cells = table[column].combine_chunks()
+        new = pa.concat_arrays([cells[:position], pa.array([value], kind.type), cells[position + 1 :]])
+        table = table.set_column(number, kind, new)
+    return table
+
+
+def without_rows(table: pa.Table, positions: list[int]) -> pa.Table:
+    """The table without the rows at these positions."""
+    gone = set(positions)
+    kept: pa.Table = table.take([position for position in range(table.num_rows) if position not in gone])
+    return kept
+
+
+def exact(symbol: str, units: int) -> int:
+    """Whole units of an asset in 10**-18 of it."""
+    whole: int = int(units) * 10 ** (18 - ASSETS[INDEX[symbol]].places)
+    return whole
