@@ -118,9 +118,3 @@ def without_rows(table: pa.Table, positions: list[int]) -> pa.Table:
     gone = set(positions)
     kept: pa.Table = table.take([position for position in range(table.num_rows) if position not in gone])
     return kept
-
-
-def exact(symbol: str, units: int) -> int:
-    """Whole units of an asset in 10**-18 of it."""
-    whole: int = int(units) * 10 ** (18 - ASSETS[INDEX[symbol]].places)
-    return whole
