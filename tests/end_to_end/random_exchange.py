@@ -511,21 +511,28 @@ class RandomExchange:
     # what others say ----------------------------------------------------------------------------------------------
 
     def build_snapshots(self) -> None:
-        """The engine's balances: the ledger's at the snapshot's moment, with gaps and drifts."""
-        unique = {row["entry_id"]: row for _, row in self.rows["ledger_entries"]}
+        """The engine's balances: the ledger's at the snapshot's moment, with gaps and drifts; some days twice."""
+        rounds = random.Random(f"snapshots {self.seed}")
         for day in self.days:
             moment = self.random.choice([at(day + ONE_DAY), at(day + ONE_DAY) - timedelta(seconds=1), at(day, 18.5)])
-            balances: dict[tuple[str, str], Decimal] = {}
-            for row in unique.values():
-                if row["effective_at"] < moment and row["account_id"] != "op-external":
-                    key = (row["account_id"], row["asset"])
-                    balances[key] = balances.get(key, Decimal(0)) + row["amount"]
-            for (account, asset), balance in balances.items():
-                if self.chance(0.02):
-                    continue
-                drift = Decimal(self.random.choice(["0.0000001", "0.2", "-0.9", "77.123456789012345678"]))
-                stated = balance + drift if self.chance(0.02) else balance
-                self.add("balance_snapshots", day, account_id=account, asset=asset, balance=stated, as_of=moment)
+            self.add_snapshots(day, moment, self.random)
+            if rounds.random() < 0.3:
+                self.add_snapshots(day, at(day, rounds.choice([0, 6.5, 12])), rounds)
+
+    def add_snapshots(self, day: date, moment: datetime, chances: random.Random) -> None:
+        """One round of snapshots."""
+        unique = {row["entry_id"]: row for _, row in self.rows["ledger_entries"]}
+        balances: dict[tuple[str, str], Decimal] = {}
+        for row in unique.values():
+            if row["effective_at"] < moment and row["account_id"] != "op-external":
+                key = (row["account_id"], row["asset"])
+                balances[key] = balances.get(key, Decimal(0)) + row["amount"]
+        for (account, asset), balance in balances.items():
+            if chances.random() < 0.02:
+                continue
+            drift = Decimal(chances.choice(["0.0000001", "0.2", "-0.9", "77.123456789012345678"]))
+            stated = balance + drift if chances.random() < 0.02 else balance
+            self.add("balance_snapshots", day, account_id=account, asset=asset, balance=stated, as_of=moment)
 
     def record_wallets(self, day: date) -> None:
         """The wallets' balances at the end of the day; sometimes none, sometimes wrong, sometimes twice."""

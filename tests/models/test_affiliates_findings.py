@@ -274,6 +274,14 @@ def test_any_privilege_of_the_group_at_any_moment(found: Found) -> None:
     assert found("affiliate_privileges") == expected
 
 
+def test_a_privilege_weighs_what_the_account_owes_or_may(warehouse: Warehouse) -> None:
+    rows = warehouse.query("select subject_id, impact_usd, message from findings.affiliate_privileges")
+    impacts = {row["subject_id"]: row["impact_usd"] for row in rows}
+    assert impacts["mm-a"] == Decimal(100000)  # borrowed already, beyond the line of 65,000 USD
+    assert impacts["op-house"] == 0
+    assert any(row["message"].endswith("credit_line, up to 65000 USD and owed 100000 USD.") for row in rows)
+
+
 def test_customers_money_in_an_affiliates_wallet(found: Found, warehouse: Warehouse) -> None:
     assert found("customer_funds_segregated") == {("w-mm-bank", day(4)), ("w-late", day(6))}
     sql = "select impact_usd, evidence from findings.customer_funds_segregated where subject_id = 'w-mm-bank'"

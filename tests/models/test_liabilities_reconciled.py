@@ -5,7 +5,7 @@ What belongs here: ``ledger_matches_engine``, ``reported_liabilities_match``, ``
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -143,7 +143,7 @@ def test_moments_that_differ_within_a_day_are_cut_one_by_one(tmp_path: Path) -> 
     rows = [row for row in true_snapshots({}) if row["as_of"] != "2022-02-01T00:00:00"]
     moments = [("c1", "BTC", "8", "18:00:01"), ("c2", "USD", "100000", "12:00:00"), ("c2", "NEW", "7", "23:00:00")]
     moments += [("c3", "ALT", "1000000", "01:00:00"), ("fund", "USD", "5000", "23:59:59")]
-    moments += [("fund", "BTC", "1", "23:59:59"), ("fund2", "USD", "-1000", "12:00:00"), ("c1", "BTC", "1", "03:00:00")]
+    moments += [("fund", "BTC", "1", "23:59:59"), ("fund2", "USD", "-1000", "12:00:00"), ("c1", "BTC", "10", "03:00:00")]
     rows += [
         {"account_id": account, "asset": asset, "balance": balance, "as_of": f"2022-01-31T{time}"}
         for account, asset, balance, time in moments
@@ -152,6 +152,24 @@ def test_moments_that_differ_within_a_day_are_cut_one_by_one(tmp_path: Path) -> 
     late = "2022-02-02T12:30:00"
     rows.append({"account_id": "c3", "asset": "BTC", "balance": "2", "as_of": late, "partition_date": "2022-02-01"})
     assert build(tmp_path, rows).query("select * from marts.fct_engine_drift_daily") == []
+
+
+def test_a_drift_that_is_gone_by_the_last_snapshot_of_the_day_is_found(tmp_path: Path) -> None:
+    rows = true_snapshots({})
+    rows += [
+        {"account_id": account, "asset": asset, "balance": balance, "as_of": f"2022-02-02T{time}"}
+        for account, asset, balance, time in [
+            ("c1", "BTC", "7", "06:00:00"),
+            ("c1", "BTC", "3", "09:00:00"),  # the ledger holds 7
+            ("c1", "BTC", "11", "12:00:01"),  # as far apart, and later
+            ("c1", "BTC", "6.5", "15:00:00"),
+            ("c3", "BTC", "2", "15:00:00"),  # gone again by midnight, in engine and ledger
+        ]
+    ]
+    warehouse = build(tmp_path, rows)
+    assert found(warehouse, "ledger_matches_engine") == {(DAYS[3], "c1", "BTC"), (DAYS[3], "BTC", "BTC")}
+    drifts = warehouse.query("select as_of, engine_balance, ledger_balance from marts.fct_engine_drift_daily")
+    assert drifts == [{"as_of": datetime(2022, 2, 2, 12, 0, 1), "engine_balance": 11, "ledger_balance": 7}]
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from decimal import Decimal
 from tests.oracle.books import ONE_DAY, Books, day_end
 from tests.oracle.decimals import HUNDRED, ZERO, exactly, total, value_usd
 from tests.oracle.exchange import Exchange
-from tests.oracle.ledger import last_of_day
+from tests.oracle.ledger import day_of_snapshot
 from tests.oracle.reported import Figure, figures, snapshot_day
 
 
@@ -35,17 +35,22 @@ Check = Callable[[Exchange, date], Iterable[tuple[str, str]]]
 
 
 def balances_that_matter(exchange: Exchange, day: date) -> set[str]:
-    """Assets of which more than dust is owed to customers or held in reserve."""
-    quantities: dict[str, Decimal] = {}
+    """Assets of which more than dust is owed by the operator, owed to it, or held for customers."""
+    owed: dict[str, Decimal] = defaultdict(Decimal)
     for (asset, relation), line in exchange.ledger.owed(day).items():
-        if relation == "customer":
-            quantities[asset] = max(quantities.get(asset, ZERO), line.liability)
+        owed[asset] += line.receivable + (line.liability if relation != "operator" else ZERO)
     held: dict[str, Decimal] = defaultdict(Decimal)
-    for holding in exchange.reserves.holdings(day):
-        held[holding.asset] += holding.eligible
-    for asset, quantity in held.items():
-        quantities[asset] = max(quantities.get(asset, ZERO), quantity)
-    return {asset for asset, quantity in quantities.items() if not exchange.ledger.is_dust(quantity, asset, day)}
+    for wallet_id in exchange.wallets.wallet_ids:
+        version = exchange.wallets.last_version(wallet_id, day)
+        if version is not None and version["purpose"] == "customer":
+            for asset in exchange.wallets.assets_until(wallet_id, day):
+                held[asset] += max(exchange.wallets.balance(wallet_id, asset, day) or ZERO, ZERO)
+    return {
+        asset
+        for quantities in (owed, held)
+        for asset, quantity in quantities.items()
+        if not exchange.ledger.is_dust(quantity, asset, day)
+    }
 
 
 def prices_complete(exchange: Exchange, day: date) -> Iterable[tuple[str, str]]:
@@ -78,16 +83,18 @@ def prices_agree(exchange: Exchange, day: date) -> Iterable[tuple[str, str]]:
 def engine_drifts(exchange: Exchange, day: date) -> dict[tuple[str, str], Decimal]:
     """Ledger less engine by account and asset, both ways; what neither holds is left out.
 
-    An account without a snapshot is asked for one at the moment of the day's last, or at the day's end if none came.
+    Of several snapshots the one furthest apart counts. An account without a snapshot is asked for one at the moment of
+    the day's last, or at the day's end if none came.
     """
-    snapshots = last_of_day(exchange.books.rows("balance_snapshots"), "account_id", "asset")
+    snapshots = [row for row in exchange.books.rows("balance_snapshots") if day_of_snapshot(row) == day]
     drifts: dict[tuple[str, str], Decimal] = {}
-    moments = [row["as_of"] for (row_day, *_), row in snapshots.items() if row_day == day]
-    cut = min(max(moments), day_end(day)) if moments else day_end(day)
-    for (row_day, account, asset), row in snapshots.items():
-        if row_day == day and exchange.relations.account_class(account) != "external":
-            ledger = exchange.ledger.balances_before(row["as_of"]).get((account, asset), ZERO)
-            drifts[account, asset] = ledger - row["balance"]
+    cut = min(max(row["as_of"] for row in snapshots), day_end(day)) if snapshots else day_end(day)
+    for row in sorted(snapshots, key=lambda row: row["as_of"]):
+        key = row["account_id"], row["asset"]
+        if exchange.relations.account_class(row["account_id"]) != "external":
+            drift = exchange.ledger.balances_before(row["as_of"]).get(key, ZERO) - row["balance"]
+            if abs(drift) >= abs(drifts.get(key, ZERO)):
+                drifts[key] = drift
     for key, balance in exchange.ledger.balances_before(cut).items():
         drifts.setdefault(key, balance)
     return drifts

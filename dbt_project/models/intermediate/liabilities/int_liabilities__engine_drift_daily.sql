@@ -56,7 +56,7 @@ cuts as (
     left join snapshot_moments on calendar.as_of_date = snapshot_moments.as_of_date
 ),
 
--- One moment for the whole day, which is the rule, makes each row the last of its key without looking at the key.
+-- One moment for the whole day is the rule, and needs nothing but the ledger at that moment.
 snapshots_at_cut as (
     select
         snapshots.account_id,
@@ -80,10 +80,6 @@ snapshots_elsewhere as (
     from snapshots
     inner join cuts on snapshots.as_of_date = cuts.as_of_date
     where not cuts.is_uniform
-    qualify
-        row_number() over (
-            partition by snapshots.account_id, snapshots.asset, snapshots.as_of_date order by snapshots.as_of desc
-        ) = 1
 ),
 
 -- What was booked between a snapshot and its day's cut takes the engine's balance to the cut.
@@ -128,6 +124,7 @@ booked_between as (
         days_between.account_id,
         days_between.asset,
         days_between.as_of_date,
+        days_between.as_of,
         sum(
             case
                 when days_between.as_of < days_between.cut_at then nearby_entries.amount
@@ -142,7 +139,7 @@ booked_between as (
             and days_between.effective_date = nearby_entries.effective_date
             and nearby_entries.effective_at >= least(days_between.as_of, days_between.cut_at)
             and nearby_entries.effective_at < greatest(days_between.as_of, days_between.cut_at)
-    group by days_between.account_id, days_between.asset, days_between.as_of_date
+    group by days_between.account_id, days_between.asset, days_between.as_of_date, days_between.as_of
 ),
 
 engine_balances as (
@@ -168,6 +165,7 @@ engine_balances as (
             snapshots_elsewhere.account_id = booked_between.account_id
             and snapshots_elsewhere.asset = booked_between.asset
             and snapshots_elsewhere.as_of_date = booked_between.as_of_date
+            and snapshots_elsewhere.as_of = booked_between.as_of
 ),
 
 balance_intervals as (
@@ -238,6 +236,7 @@ apart as (
         <> coalesce(cut_balances.balance, 0)
 )
 
+-- Every snapshot of the day must agree; the one furthest apart, the later of two alike, speaks for the day.
 select
     apart.as_of_date,
     apart.account_id,
@@ -250,3 +249,8 @@ select
 from apart
 inner join cuts on apart.as_of_date = cuts.as_of_date
 anti join external_accounts on apart.account_id = external_accounts.account_id
+qualify
+    row_number() over (
+        partition by apart.account_id, apart.asset, apart.as_of_date
+        order by abs(coalesce(apart.engine_balance, 0) - apart.ledger_balance) desc, apart.as_of desc
+    ) = 1
