@@ -31,6 +31,7 @@ TOKENS: dict[str, dict[str, str]] = {
     "NOMARKET": {"issuer_entity_id": "op"},
     "NOVOLATILITY": {"issuer_entity_id": "op"},
     "SMALL": {"issuer_entity_id": "op"},
+    "SPECK": {"issuer_entity_id": "op"},
     "UNPRICED": {"issuer_entity_id": "op"},
     "USDC": {"asset_class": "stablecoin", "in_kind_group": "USD"},
     "BADC": {"asset_class": "stablecoin", "in_kind_group": "USD"},
@@ -121,6 +122,7 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
             depth("NOMARKET", "op", "1000000", "0.01"),
             depth("NOVOLATILITY", "a", "1000", None),
             depth("SMALL", "a", "1000000", "0.01"),
+            depth("SPECK", "a", "1000000", "0.01"),
             depth("UNPRICED", "a", "1000", "0.08"),
         ],
         "wallets": [
@@ -137,6 +139,7 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
         + held("affiliate customers", "XT", "7000")
         + held("house", "HALF", "1000")
         + held("house", "MOST", "1000")
+        + held("house", "SPECK", "0.0000000000000001")
         + [row for asset in ("NOMARKET", "NOVOLATILITY", "SMALL", "UNPRICED") for row in held("house", asset, "1000")],
         "ledger_entries": [
             owed("aff-spot", "XT", "49.5"),
@@ -211,6 +214,7 @@ def test_a_small_pool_is_sold_whole(warehouse: Warehouse) -> None:
         ("NOMARKET", "0", "0"),
         ("NOVOLATILITY", "1000", "1"),  # a third of what is sold: the full impact
         ("EMPTY", "0", "20"),
+        ("SPECK", "0", "20"),  # too little for proceeds of 8 places, and worth its price all the same
         ("UNPRICED", None, None),
     ],
 )

@@ -19,6 +19,7 @@ own_tokens as (
         as_of_date,
         asset,
         reason,
+        mark_value_usd,
         sold_usd,
         impact,
         pool_quantity,
@@ -48,6 +49,7 @@ assets as (
         prices.price_usd,
         own_tokens.asset is not null as is_own_token,
         own_tokens.reason as own_token_reason,
+        own_tokens.mark_value_usd,
         own_tokens.sold_usd,
         own_tokens.impact,
         own_tokens.pool_quantity,
@@ -81,6 +83,11 @@ valued as (
         assets.haircut_pct,
         case
             when not assets.is_own_token or assets.price_usd is null then null
+            -- A pool sold whole fetches its price less the impact; divided by the units of a speck of dust, proceeds
+            -- that are rounded to 8 places would be worth nothing.
+            when assets.pool_quantity > 0 and assets.average_daily_volume_usd > 0
+                and assets.sold_usd = assets.mark_value_usd
+                then {{ exact_ratio(exact_product('assets.price_usd', '(3 - 2 * assets.impact)'), '3', scale=18) }}
             when assets.pool_quantity > 0
                 then {{ exact_ratio(
                     exact_product('assets.sold_usd', '(3 - 2 * assets.impact)'),
