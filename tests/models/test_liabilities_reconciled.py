@@ -143,7 +143,11 @@ def test_moments_that_differ_within_a_day_are_cut_one_by_one(tmp_path: Path) -> 
     rows = [row for row in true_snapshots({}) if row["as_of"] != "2022-02-01T00:00:00"]
     moments = [("c1", "BTC", "8", "18:00:01"), ("c2", "USD", "100000", "12:00:00"), ("c2", "NEW", "7", "23:00:00")]
     moments += [("c3", "ALT", "1000000", "01:00:00"), ("fund", "USD", "5000", "23:59:59")]
-    moments += [("fund", "BTC", "1", "23:59:59"), ("fund2", "USD", "-1000", "12:00:00"), ("c1", "BTC", "10", "03:00:00")]
+    moments += [
+        ("fund", "BTC", "1", "23:59:59"),
+        ("fund2", "USD", "-1000", "12:00:00"),
+        ("c1", "BTC", "10", "03:00:00"),
+    ]
     rows += [
         {"account_id": account, "asset": asset, "balance": balance, "as_of": f"2022-01-31T{time}"}
         for account, asset, balance, time in moments

@@ -85,7 +85,9 @@ valued as (
             when not assets.is_own_token or assets.price_usd is null then null
             -- A pool sold whole fetches its price less the impact; divided by the units of a speck of dust, proceeds
             -- that are rounded to 8 places would be worth nothing.
-            when assets.pool_quantity > 0 and assets.average_daily_volume_usd > 0
+            when
+                assets.pool_quantity > 0
+                and assets.average_daily_volume_usd > 0
                 and assets.sold_usd = assets.mark_value_usd
                 then {{ exact_ratio(exact_product('assets.price_usd', '(3 - 2 * assets.impact)'), '3', scale=18) }}
             when assets.pool_quantity > 0
