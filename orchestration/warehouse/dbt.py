@@ -224,6 +224,20 @@ def run_dbt(
     return results
 
 
+def compile_nodes() -> dict[str, Any]:
+    """All models and seeds by unique id as dbt's nodes, compiled for a build file. Raises DbtError if any doesn't."""
+    with tempfile.TemporaryDirectory() as scratch, _connections_closed():
+        set_build_file(Path(scratch, BUILD_FILE_NAME))
+        arguments = ["--no-write-json", "compile", "--no-populate-cache", "--no-introspect"]
+        arguments += ["--select", "resource_type:model", "resource_type:seed"]
+        outcome = _invoke(arguments, Path(scratch), manifest=manifest())
+    failed = [f"{item.node.name}: {_one_line(item.message)}" for item in outcome.results if item.message]
+    if any(_node_result(item).is_failure for item in outcome.results):
+        raise DbtError(f"dbt compile: {'; '.join(failed[:5])}")
+    built = ("model", "seed")
+    return {item.node.unique_id: item.node for item in outcome.results if str(item.node.resource_type) in built}
+
+
 def _node_result(item: Any) -> NodeResult:
     return NodeResult(
         unique_id=item.node.unique_id,

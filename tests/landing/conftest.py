@@ -10,9 +10,9 @@ import pytest
 
 from orchestration.landing import create_schemas
 from orchestration.policy import load_policy, write_policy
+from orchestration.warehouse.compiled import DATABASE, compiled_project
 from tests.landing.integrity import INTEGRITY, Books, write_healthy
 from tests.landing.zone import Zone
-from tests.support.warehouse import DATABASE, compiled_models
 
 
 @pytest.fixture
@@ -38,4 +38,4 @@ def books(zone: Zone, tmp_path: Path) -> Iterator[Books]:
     with duckdb.connect(str(tmp_path / f"{DATABASE}.duckdb")) as connection_:
         create_schemas(connection_)
         write_policy(connection_, load_policy())
-        yield Books(zone, connection_, compiled_models(INTEGRITY))
+        yield Books(zone, connection_, {name: compiled_project()[name].sql for name in INTEGRITY})

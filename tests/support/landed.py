@@ -13,7 +13,8 @@ import duckdb
 
 from orchestration.checks import CHECKS, Kind
 from orchestration.contract import TABLES, Table, raw_columns
-from tests.support.warehouse import DATABASE, Warehouse, build_models, create_build_file
+from orchestration.warehouse.compiled import DATABASE
+from tests.support.warehouse import Warehouse, build_models, create_build_file
 
 PUBLISHED_CHECKS = [check.name for check in CHECKS if check.kind is not Kind.INTEGRITY]
 Finding = tuple[str, date, str, str | None]

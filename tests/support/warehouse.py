@@ -6,15 +6,10 @@ Rows are dicts of contract columns; what a test leaves out is null, except the m
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from functools import cache
-from graphlib import TopologicalSorter
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import duckdb
@@ -22,9 +17,9 @@ import pyarrow as pa
 
 from orchestration.contract import TABLES, Table, raw_columns, table
 from orchestration.policy import load_policy, write_policy
+from orchestration.warehouse import compiled
+from orchestration.warehouse.compiled import DATABASE
 
-DBT_PROJECT = Path(__file__).parents[2] / "dbt_project"
-DATABASE = "books"
 Rows = Mapping[str, Sequence[Mapping[str, Any]]]
 
 
@@ -105,97 +100,6 @@ def create_build_file(
         )
 
 
-@contextmanager
-def build_file_environment(path: Path) -> Iterator[None]:
-    """Point dbt's profile at this build file."""
-    before = os.environ.get("RINGFENCE_BUILD_FILE")
-    os.environ["RINGFENCE_BUILD_FILE"] = str(path)
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ["RINGFENCE_BUILD_FILE"]
-        else:
-            os.environ["RINGFENCE_BUILD_FILE"] = before
-
-
-@dataclass(frozen=True)
-class _Node:
-    """One model or seed of the compiled project. ``sql`` of a seed reads its file."""
-
-    name: str
-    schema: str
-    kind: str
-    sql: str
-    parents: tuple[str, ...]
-
-
-@cache
-def _project() -> dict[str, _Node]:
-    """The project compiled by dbt, once per process: models and seeds by name, parents before children.
-
-    Building is then plain DuckDB, a statement a model, which is some ten times faster than dbt on small books. What
-    only dbt does (contracts, comments, its tests) is tested where whole runs are.
-    """
-    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
-    from dbt.adapters.factory import cleanup_connections, reset_adapters
-    from dbt.cli.main import dbtRunner
-
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / f"{DATABASE}.duckdb"
-        create_build_file(path, {}, first_date="2022-01-01", last_date="2022-01-01")
-        folders = ["--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT)]
-        artefacts = ["--target-path", folder, "--log-path", folder]
-        kinds = ["--select", "resource_type:model", "resource_type:seed"]
-        with build_file_environment(path):
-            runner = dbtRunner()
-            result = runner.invoke(
-                ["compile", *kinds, *folders, *artefacts, "--quiet", "--no-populate-cache", "--no-introspect"]
-            )
-        # dbt keeps its connection, and with it the file's lock, for the life of the process unless told otherwise.
-        cleanup_connections()
-        DuckDBConnectionManager.close_all_connections()
-        reset_adapters()
-        if not result.success:
-            messages = [item.message for item in getattr(result.result, "results", []) if item.message]
-            raise AssertionError(f"dbt compile failed: {result.exception or ''} {messages}")
-        nodes = {item.node.unique_id: item.node for item in result.result.results}
-    order = TopologicalSorter(
-        {key: [p for p in node.depends_on_nodes if p in nodes] for key, node in nodes.items() if _is_built(node)}
-    )
-    return {nodes[key].name: _node(nodes[key], nodes) for key in order.static_order()}
-
-
-def _is_built(node: Any) -> bool:
-    return str(node.resource_type) in ("model", "seed")
-
-
-def _node(node: Any, nodes: Mapping[str, Any]) -> _Node:
-    if str(node.resource_type) == "seed":
-        types = ", ".join(f"'{name}': '{type_}'" for name, type_ in node.config.column_types.items())
-        file = DBT_PROJECT / node.original_file_path
-        return _Node(node.name, node.schema, "table", f"select * from read_csv('{file}', types = {{{types}}})", ())
-    parents = tuple(nodes[key].name for key in node.depends_on_nodes if key in nodes)
-    kind = "view" if node.config.materialized == "view" else "table"
-    return _Node(node.name, node.schema, kind, node.compiled_code, parents)
-
-
-def _with_parents(names: Sequence[str]) -> list[_Node]:
-    project = _project()
-    wanted, waiting = set(), list(names)
-    while waiting:
-        name = waiting.pop()
-        if name not in wanted:
-            wanted.add(name)
-            waiting.extend(project[name].parents)
-    return [node for name, node in project.items() if name in wanted]
-
-
-def compiled_models(names: Sequence[str]) -> dict[str, str]:
-    """SQL of models as dbt compiled it, for a build file named like this module's."""
-    return {name: _project()[name].sql for name in names}
-
-
 @dataclass(frozen=True)
 class Warehouse:
     """A built build file that a test queries."""
@@ -227,10 +131,6 @@ def build_warehouse(
 
 def build_models(path: Path, select: str) -> Warehouse:
     """Build the models named in ``select`` (separated by spaces) with all their parents in a filled build file."""
-    nodes = _with_parents(select.split())
     with duckdb.connect(str(path)) as connection:
-        for schema in sorted({node.schema for node in nodes}):
-            connection.execute(f"create schema if not exists {schema}")
-        for node in nodes:
-            connection.execute(f"create {node.kind} {node.schema}.{node.name} as {node.sql}")
+        compiled.build_models(connection, select.split())
     return Warehouse(path)

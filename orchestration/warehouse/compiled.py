@@ -1,0 +1,94 @@
+"""The dbt project as plain SQL: every model as dbt compiled it, for building a warehouse a statement a model.
+
+What belongs here: compiling once per state of the project, and building models on an open connection. It is some ten
+times faster than dbt on small books, which benchmarks and tests build by the hundred. What only dbt does (contracts,
+comments, its tests) is left out, so the job itself never builds this way.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cache
+from graphlib import TopologicalSorter
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from orchestration.settings import BUILD_FILE_NAME, DBT_PROJECT
+from orchestration.warehouse.dbt import compile_nodes, prepare_project
+
+DATABASE = Path(BUILD_FILE_NAME).stem
+"""Name of the database that the compiled SQL speaks of: that of a build file."""
+
+_COMPILED_FILE = "compiled.json"
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledModel:
+    """One model or seed. ``kind`` is table or view; ``sql`` of a seed reads its file."""
+
+    name: str
+    schema: str
+    kind: str
+    sql: str
+    parents: tuple[str, ...]
+
+
+@cache
+def compiled_project() -> dict[str, CompiledModel]:
+    """All models and seeds by name, parents before children; compiled once per state of the project's files."""
+    file = prepare_project() / _COMPILED_FILE
+    if not file.exists():
+        content = json.dumps([asdict(model) for model in _compile()])
+        with tempfile.NamedTemporaryFile(
+            "w", dir=file.parent, suffix=".tmp", delete=False, encoding="utf-8"
+        ) as scratch:
+            scratch.write(content)
+        Path(scratch.name).replace(file)
+    models = [CompiledModel(**{**row, "parents": tuple(row["parents"])}) for row in json.loads(file.read_text("utf-8"))]
+    return {model.name: model for model in models}
+
+
+def _compile() -> list[CompiledModel]:
+    nodes = compile_nodes()
+    order = TopologicalSorter(
+        {key: [parent for parent in node.depends_on_nodes if parent in nodes] for key, node in nodes.items()}
+    )
+    return [_compiled(nodes[key], nodes) for key in order.static_order()]
+
+
+def _compiled(node: Any, nodes: Mapping[str, Any]) -> CompiledModel:
+    if str(node.resource_type) == "seed":
+        types = ", ".join(f"'{name}': '{type_}'" for name, type_ in node.config.column_types.items())
+        file = DBT_PROJECT / node.original_file_path
+        sql = f"select * from read_csv('{file}', types = {{{types}}})"
+        return CompiledModel(node.name, node.schema, "table", sql, ())
+    parents = tuple(nodes[key].name for key in node.depends_on_nodes if key in nodes)
+    kind = "view" if node.config.materialized == "view" else "table"
+    return CompiledModel(node.name, node.schema, kind, node.compiled_code, parents)
+
+
+def with_parents(names: Sequence[str]) -> list[CompiledModel]:
+    """These models and all they are built from, parents first."""
+    project = compiled_project()
+    wanted: set[str] = set()
+    waiting = list(names)
+    while waiting:
+        name = waiting.pop()
+        if name not in wanted:
+            wanted.add(name)
+            waiting.extend(project[name].parents)
+    return [model for name, model in project.items() if name in wanted]
+
+
+def build_models(connection: duckdb.DuckDBPyConnection, names: Sequence[str]) -> None:
+    """Build these models and all they are built from, in place of what was built before."""
+    models = with_parents(names)
+    for schema in sorted({model.schema for model in models}):
+        connection.execute(f"create schema if not exists {schema}")
+    for model in models:
+        connection.execute(f"create or replace {model.kind} {model.schema}.{model.name} as {model.sql}")
