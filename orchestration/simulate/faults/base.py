@@ -6,17 +6,21 @@ What belongs here: what faults of several families need. What doesn't: any singl
 from __future__ import annotations
 
 import zlib
+from dataclasses import replace
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, ClassVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from orchestration import contract
 from orchestration.simulate.acts.base import Act
 from orchestration.simulate.assets import ASSETS, INDEX
+from orchestration.simulate.columns import rows_to_table
 from orchestration.simulate.scenario import Scenario
 from orchestration.simulate.today import Today
-from orchestration.simulate.world import AccountPlan, World
+from orchestration.simulate.world import OPERATOR, AccountPlan, WalletPlan, World
 
 OBVIOUS, QUIET, INNOCENT = "obvious", "quiet", "innocent"
 
@@ -75,6 +79,16 @@ class Fault(Act):
         world.accounts.append(AccountPlan(account, entity, account_class, None, opening_usd, is_customer=True))
         return account
 
+    def open_wallet(self, world: World, symbol: str, share: float, suffix: str = "", **columns: Any) -> str:
+        """Add a wallet of the operator's at a custodian that holds a share of an asset's reserves; returns its name.
+
+        Ordinary activity leaves custodians' wallets alone. ``columns`` are those of the plan that shall be otherwise.
+        """
+        wallet = f"vault-f{self.slug_of(self.name)}{suffix}"
+        plan = WalletPlan(wallet, "custodian", OPERATOR, "customer", "custodian", "custodian_letter", {symbol: share})
+        world.wallets.append(replace(plan, **columns))
+        return wallet
+
     def pay(self, today: Today, payer: str, payee: str, symbol: str, units: int, kind: str = "transfer") -> int:
         """Move units between two accounts that aren't ordinary customers'; returns the transaction's number."""
         book, world = today.book, today.world
@@ -88,6 +102,11 @@ def units_of(today: Today, symbol: str, value_usd: float) -> int:
     """Whole units of an asset worth about so many USD today."""
     asset = INDEX[symbol]
     return int(value_usd / float(today.mid[asset]) * 10 ** ASSETS[asset].places)
+
+
+def moment(microseconds: int) -> datetime:
+    """A time as tables hold it, from microseconds since the epoch."""
+    return datetime(1970, 1, 1) + timedelta(microseconds=microseconds)
 
 
 def transaction_id(number: int) -> str:
@@ -113,8 +132,14 @@ def with_changes(table: pa.Table, position: int, **values: Any) -> pa.Table:
     return table
 
 
+def with_rows(name: str, table: pa.Table, rows: list[dict[str, Any]]) -> pa.Table:
+    """A table of the contract with further rows; times are microseconds, decimals int, Decimal or null."""
+    return pa.concat_tables([table, rows_to_table(contract.table(name), rows)])
+
+
 def without_rows(table: pa.Table, positions: list[int]) -> pa.Table:
     """The table without the rows at these positions."""
     gone = set(positions)
-    kept: pa.Table = table.take([position for position in range(table.num_rows) if position not in gone])
+    left = [position for position in range(table.num_rows) if position not in gone]
+    kept: pa.Table = table.take(pa.array(left, pa.int64()))
     return kept

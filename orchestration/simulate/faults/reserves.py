@@ -9,9 +9,8 @@ from typing_extensions import override
 from orchestration.simulate.faults.base import QUIET, Fault
 from orchestration.simulate.outcome import Finding, Outcome
 from orchestration.simulate.prices import PricePaths
+from orchestration.simulate.reports import PROOF_HOLDS_DAYS
 from orchestration.simulate.world import World
-
-PROOF_HOLDS_DAYS = 92
 
 
 class ProofExpired(Fault):
