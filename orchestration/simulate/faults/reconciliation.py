@@ -189,7 +189,7 @@ class _EngineDiffers(Fault):
     @override
     def prepare(self, world: World, paths: PricePaths) -> None:
         """Open the account, large enough for its asset's sum to be off as well, however large the exchange."""
-        opening = {self.symbol: max(world.owed_usd * 0.001, 1_000.0)}
+        opening: dict[str, Any] = {self.symbol: max(world.owed_usd * 0.001, 1_000.0)}
         self.account = self.open_customer(world, **opening)
 
     def row(self, snapshots: pa.Table) -> int:
