@@ -7,6 +7,8 @@ ingestion and the integrity models.
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -22,12 +24,12 @@ from orchestration.policy import load_policy, write_policy
 from orchestration.simulate import SimulationSummary, simulate
 from orchestration.simulate.delivery import LATER, later_date, lay_over
 from orchestration.simulate.faults import FAULTS, Stage, compatible_groups, fault_lines, minimum_days
+from orchestration.warehouse.compiled import DATABASE, compiled_project
 from tests.landing.integrity import INTEGRITY
 from tests.landing.integrity import Books as IntegrityBooks
 from tests.landing.zone import Zone
 from tests.simulate.landings import Books, files, landing, truth
 from tests.support.landed import PUBLISHED_CHECKS, build_from_landing, published_findings
-from tests.support.warehouse import DATABASE, compiled_models
 
 _ROOT = tempfile.TemporaryDirectory(prefix="ringfence-faults-")
 SEED, ACCOUNTS = 1, 30
@@ -63,15 +65,21 @@ def test_what_is_planted_is_found_and_nothing_else(group: Group, tmp_path: Path)
     assert_same(found, told(summary))
 
 
-@pytest.mark.parametrize("group", REFUSED, ids=len)
-def test_what_spoils_a_delivery_keeps_it_out_and_is_all_that_is_found(group: Group, tmp_path: Path) -> None:
-    summary = simulate(
-        "healthy", tmp_path / "zone", days=minimum_days(group), accounts=ACCOUNTS, seed=SEED, faults=group
-    )
-    with duckdb.connect(str(tmp_path / f"{DATABASE}.duckdb")) as connection:
+@contextmanager
+def ingestion(summary: SimulationSummary, folder: Path) -> Iterator[IntegrityBooks]:
+    """Ingestion and the integrity models over a simulated landing zone."""
+    models = {name: compiled_project()[name].sql for name in INTEGRITY}
+    with duckdb.connect(str(folder / f"{DATABASE}.duckdb")) as connection:
         create_schemas(connection)
         write_policy(connection, load_policy())
-        books = IntegrityBooks(Zone(summary.folder), connection, compiled_models(INTEGRITY))
+        yield IntegrityBooks(Zone(summary.folder), connection, models)
+
+
+@pytest.mark.parametrize("group", REFUSED, ids=len)
+def test_what_spoils_a_delivery_keeps_it_out_and_is_all_that_is_found(group: Group, tmp_path: Path) -> None:
+    sizes = {"days": minimum_days(group), "accounts": ACCOUNTS, "seed": SEED}
+    summary = simulate("healthy", tmp_path / "zone", faults=group, **sizes)
+    with ingestion(summary, tmp_path) as books:
         later = later_date(summary.folder)
         if later is not None:
             assert books.run(later.isoformat()) == set(), "the first delivery is sound"
@@ -81,10 +89,7 @@ def test_what_spoils_a_delivery_keeps_it_out_and_is_all_that_is_found(group: Gro
 
 def test_published_faults_leave_the_load_sound(tmp_path: Path) -> None:
     summary = exchange(PUBLISHED[0])
-    with duckdb.connect(str(tmp_path / f"{DATABASE}.duckdb")) as connection:
-        create_schemas(connection)
-        write_policy(connection, load_policy())
-        books = IntegrityBooks(Zone(summary.folder), connection, compiled_models(INTEGRITY))
+    with ingestion(summary, tmp_path) as books:
         assert books.run(summary.last_date.isoformat()) == set()
 
 
