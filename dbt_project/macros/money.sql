@@ -2,7 +2,7 @@
     (the first gives DOUBLE, the second overflows), so products and ratios are written here and nowhere else. -#}
 
 {% macro whole_part(value) -%}
-    cast(trunc(abs({{ value }})) as decimal(19, 0))
+    cast(trunc(abs({{ value }})) as decimal(20, 0))
 {%- endmacro %}
 
 
@@ -12,14 +12,14 @@
 
 
 {% macro exact_product(left, right, scale=18) -%}
-    {#- left x right, rounded half away from zero to `scale` (at most 18) places, exact for factors below 1e19 whose
-        product is below 1e20. The tail below 1e-18 is cut, which can't change a rounding at 18 places or fewer
-        except at 18 itself, where the result is cut. -#}
+    {#- left x right, rounded half away from zero to `scale` (at most 18) places, exact for all factors that
+        DECIMAL(38,18) holds whose product is below 1e20. The tail below 1e-18 is cut, which can't change a rounding at
+        18 places or fewer except at 18 itself, where the result is cut. -#}
     {%- set l = "cast(" ~ left ~ " as decimal(38, 18))" -%}
     {%- set r = "cast(" ~ right ~ " as decimal(38, 18))" -%}
     cast(
         (sign({{ l }}) * sign({{ r }}))::decimal(1, 0) * round(
-            cast({{ whole_part(l) }} * {{ whole_part(r) }} as decimal(38, 18))
+            cast(cast({{ whole_part(l) }} as hugeint) * cast({{ whole_part(r) }} as hugeint) as decimal(38, 18))
             + {{ whole_part(l) }} * {{ fraction_part(r) }}
             + {{ fraction_part(l) }} * {{ whole_part(r) }}
             + cast(trunc({{ fraction_part(l) }} * {{ fraction_part(r) }}, 18) as decimal(38, 18)),

@@ -21,6 +21,7 @@ select
     asset,
     {{ amount_text('balance') }} || ' ' || asset as observed,
     case
+        when reason = 'borrowing_unpriced' then 'borrowing that can be valued'
         when account_class = 'margin'
             then
                 'equity of at least ' || {{ amount_text(policy('collateral.maintenance_margin_pct')) }}
