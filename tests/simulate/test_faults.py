@@ -6,6 +6,7 @@ ingestion and the integrity models.
 
 from __future__ import annotations
 
+import json
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,8 +17,10 @@ from typing import Any
 
 import duckdb
 import pytest
+from typer.testing import CliRunner
 
 from orchestration.checks import CHECKS, Kind, checks_by_name
+from orchestration.cli import app
 from orchestration.errors import ConfigurationError
 from orchestration.landing import create_schemas
 from orchestration.policy import load_policy, write_policy
@@ -157,6 +160,20 @@ def test_names_in_identifiers_differ() -> None:
 
 def test_the_catalogue_names_every_fault() -> None:
     assert [line.split()[0] for line in fault_lines()] == list(FAULTS)
+
+
+def test_the_command_line_lists_faults_and_needs_nothing_else_for_it() -> None:
+    result = CliRunner().invoke(app, ["simulate", "--list-faults"])
+    assert (result.exit_code, result.output.splitlines()) == (0, fault_lines())
+
+
+def test_the_command_line_plants_faults(tmp_path: Path) -> None:
+    named = "lost_leg, nineteen_places"
+    sizes = ["--days", "12", "--accounts", "20"]
+    arguments = ["simulate", "--scenario", "healthy", "--out", str(tmp_path / "zone"), "--fault", named, *sizes]
+    assert CliRunner().invoke(app, arguments).exit_code == 0
+    content = json.loads((tmp_path / "zone" / "truth.json").read_text(encoding="utf-8"))
+    assert {fault["check"] for fault in content["faults"]} == {"ledger_balances", "schema_conforms"}
 
 
 @pytest.mark.parametrize(

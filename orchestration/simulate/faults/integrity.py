@@ -12,7 +12,7 @@ from typing_extensions import override
 
 from orchestration.simulate.assets import SYMBOLS
 from orchestration.simulate.clock import DAY, MICROSECONDS
-from orchestration.simulate.delivery import Delivery
+from orchestration.simulate.delivery import PART, Delivery
 from orchestration.simulate.faults.base import (
     INNOCENT,
     OBVIOUS,
@@ -135,12 +135,38 @@ class ColumnMissing(Fault):
         """Deliver the file without the column."""
         positions = delivery.read("open_positions", self.plan.day)
         delivery.replace("open_positions", positions.drop_columns(["unrealised_pnl_usd"]), self.plan.day)
-        self.file = f"{delivery.place('open_positions', self.plan.day)}/part-0.parquet"
+        self.file = f"{delivery.place('open_positions', self.plan.day)}/{PART}"
 
     @override
     def findings(self, outcome: Outcome) -> Iterator[Finding]:
         """The file."""
         yield self.finds("schema_conforms", self.plan.day, self.file, "a required column is missing")
+
+
+class EncumbranceLeftOpen(Fault):
+    """Whether a wallet is pledged isn't said, which isn't the same as not pledged."""
+
+    name = "encumbrance_left_open"
+    check = "schema_conforms"
+    form = QUIET
+    stage = Stage.REFUSED
+    description = "The list of wallets doesn't say which share of a wallet is pledged."
+
+    @override
+    def prepare(self, world: World, paths: PricePaths) -> None:
+        """Add the wallet."""
+        self.wallet = self.open_wallet(world, "USDC", 0.0005)
+
+    @override
+    def refer(self, world: World, tables: dict[str, pa.Table]) -> None:
+        """Leave the share out in its rows."""
+        for row in rows_where(tables["wallets"], wallet_id=self.wallet):
+            tables["wallets"] = with_changes(tables["wallets"], row, encumbered_pct=None)
+
+    @override
+    def findings(self, outcome: Outcome) -> Iterator[Finding]:
+        """The file, on the day of the run: a reference table has no day of its own."""
+        yield self.finds("schema_conforms", outcome.last_day, f"wallets/{PART}", "a share isn't given")
 
 
 class UnusualSpelling(_ExtraFile):
@@ -536,6 +562,7 @@ FAULTS: tuple[type[Fault], ...] = (
     TextInAmount,
     NineteenPlaces,
     ColumnMissing,
+    EncumbranceLeftOpen,
     UnusualSpelling,
     TwoContentsInOneBatch,
     OneDigitChanged,

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import pyarrow as pa
 from typing_extensions import override
 
-from orchestration.simulate.assets import INDEX, LEDGER_PLACES
+from orchestration.simulate.assets import ASSETS, INDEX, LEDGER_PLACES
 from orchestration.simulate.book import Book
 from orchestration.simulate.clock import Clock
 from orchestration.simulate.faults.base import (
@@ -266,23 +266,23 @@ class EngineShortOfCents(Fault):
         """Take ninety cents off as many holders as it takes for three times the tolerance."""
         if today.day != self.plan.day:
             return
-        snapshots, customers = tables["balance_snapshots"], today.customers
-        least = units_of(today, "XRP", 5.0)
-        holders = [row for row in rows_where(snapshots, asset="XRP") if self.is_ordinary(snapshots, row, least)]
-        owed_usd = float(today.customer_totals()[INDEX["XRP"]]) / 10**6 * float(today.mid[INDEX["XRP"]])
-        count = max(int(owed_usd * 0.0003 / self.each_usd) + 1, 3)
-        assert count <= len(holders) <= customers.count, "there are holders enough"
-        drift = Decimal(units_of(today, "XRP", self.each_usd)).scaleb(-6)
-        for row in holders[:count]:
-            balance: Decimal = snapshots["balance"][row].as_py()
-            snapshots = with_changes(snapshots, row, balance=balance - drift)
-        tables["balance_snapshots"] = snapshots
+        snapshots, xrp = tables["balance_snapshots"], INDEX["XRP"]
+        owed_usd = float(today.customer_totals()[xrp]) / 10 ** ASSETS[xrp].places * float(today.mid[xrp])
+        needed = max(int(owed_usd * 0.0003 / self.each_usd) + 1, 3)
+        drift, least = self.xrp(today, self.each_usd), self.xrp(today, 5.0)
+        balances: list[Decimal] = snapshots["balance"].to_pylist()
+        holders = [row for row in rows_where(snapshots, asset="XRP") if balances[row] > least][:needed]
+        assert len(holders) == needed, "there are holders enough"
+        for row in holders:
+            balances[row] -= drift
+        column = snapshots.schema.get_field_index("balance")
+        changed = pa.array(balances, snapshots.schema.field(column).type)
+        tables["balance_snapshots"] = snapshots.set_column(column, snapshots.schema.field(column), changed)
 
     @staticmethod
-    def is_ordinary(snapshots: pa.Table, row: int, least: int) -> bool:
-        """Whether a row is an account's that holds more than a few dollars."""
-        held: Decimal = snapshots["balance"][row].as_py()
-        return held > Decimal(least).scaleb(-6)
+    def xrp(today: Today, value_usd: float) -> Decimal:
+        """XRP worth so many USD."""
+        return Decimal(units_of(today, "XRP", value_usd)).scaleb(-ASSETS[INDEX["XRP"]].places)
 
     @override
     def findings(self, outcome: Outcome) -> Iterator[Finding]:
