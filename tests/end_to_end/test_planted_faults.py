@@ -417,7 +417,7 @@ FAULTS: dict[str, tuple[Callable[[SmallExchange], object], list[Expected]]] = {
     ),
     "an adjustment against the outside world": (
         ledger_only("printed", "adjustment", "2022-01-10", None),
-        [once("deposits_withdrawals_match", "printed-1", "2022-01-10", "USD")],
+        [once("deposits_withdrawals_match", "printed-2", "2022-01-10", "USD")],
     ),
     "an asset without a price": (
         drop("token_prices", lambda row: row["asset"] == "BTC"),

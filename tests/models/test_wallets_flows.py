@@ -116,6 +116,16 @@ def test_deposits_and_withdrawals_with_their_transfers_are_quiet(tmp_path: Path)
         row |= {"entry_type": "fee", "effective_at": moment(2), "reference": fee_reference}
         books.rows["ledger_entries"].append(row)
         books.transfer(name, moment(2), "w", "USD", "-9", "withdrawal")
+    # The network's fee of a withdrawal is charged in another asset, in the same transaction.
+    books.deposit(moment(2), "c1", "BTC", "-1", "t9", name="t9")
+    for number, (account, amount) in enumerate((("c1", "-2"), ("fees", "2")), 3):
+        row = {"entry_id": f"t9-{number}", "transaction_id": "t9", "account_id": account, "asset": "USD"}
+        row |= {"amount": amount, "entry_type": "fee", "effective_at": moment(2), "reference": "t9"}
+        books.rows["ledger_entries"].append(row)
+    books.transfer("t9", moment(2), "w", "BTC", "-1", "withdrawal")
+    # A withdrawal that was never sent and is booked back on its last day.
+    books.deposit(moment(2), "c1", "USD", "-50", "t10")
+    books.deposit(moment(4), "c1", "USD", "50", "t10")
     # Still within two days at the end of the calendar.
     books.deposit(moment(5), "c1", "USD", "10", "t6")
     books.transfer("t7", moment(5), "w", "USD", "10", "deposit")
@@ -149,6 +159,26 @@ def test_what_has_no_counterpart_is_found_when_it_falls_due(tmp_path: Path) -> N
     }
 
 
+def test_what_is_mended_too_late_was_unmatched(tmp_path: Path) -> None:
+    books = ReserveBooks(days=9)
+    books.wallet("w")
+    # Invented on day 2, taken back on day 7.
+    books.deposit(moment(2), "c1", "USD", "10", "nowhere", name="a")
+    books.deposit(moment(7), "c1", "USD", "-10", "nowhere", name="b")
+    # Credited in two parts, the second five days after the first.
+    books.transfer("t1", moment(2), "w", "USD", "10", "deposit")
+    books.deposit(moment(2), "c1", "USD", "6", "t1")
+    books.deposit(moment(7), "c2", "USD", "4", "t1")
+    # In two parts, both in time.
+    books.transfer("t2", moment(2), "w", "USD", "10", "deposit")
+    books.deposit(moment(3), "c1", "USD", "6", "t2")
+    books.deposit(moment(5), "c2", "USD", "4", "t2")
+    warehouse = books.build(tmp_path, f"{MATCH} fct_outside_flow")
+    assert found(warehouse, MATCH) == {(4, "a-1", "USD"), (4, "t1", "USD")}
+    rows = warehouse.query(f"select impact_usd, observed from findings.{MATCH} where subject_id = 't1'")
+    assert rows == [{"impact_usd": 4, "observed": "entries of 6 USD"}]
+
+
 def test_amounts_that_differ_are_found_at_once(tmp_path: Path) -> None:
     books = ReserveBooks(days=4)
     books.wallet("w")
@@ -162,7 +192,7 @@ def test_amounts_that_differ_are_found_at_once(tmp_path: Path) -> None:
     # Booked between two accounts of the exchange, as if it had come in.
     books.entries(moment(2), "deposit", ("c1", "USD", "10"), ("parked", "USD", "-10"), reference="t4")
     books.transfer("t4", moment(2), "w", "USD", "10", "deposit")
-    warehouse = books.build(tmp_path, MATCH)
+    warehouse = books.build(tmp_path, f"{MATCH} fct_outside_flow")
     assert found(warehouse, MATCH) == {(2, "t1", "USD"), (4, "t2", "USD"), (3, "t3", "USD"), (2, "t4", "USD")}
     impacts = {row["subject_id"]: row["impact_usd"] for row in warehouse.query(f"select * from findings.{MATCH}")}
     assert impacts == {"t1": 0, "t2": 10, "t3": 20, "t4": 10}
@@ -187,10 +217,10 @@ def test_only_deposits_and_withdrawals_touch_the_outside(tmp_path: Path) -> None
     books.rows["ledger_entries"][-2]["entry_type"] = "fee"
     books.transfer("t3", moment(2), "w", "USD", "4", "deposit")
     assert found(books.build(tmp_path, MATCH), MATCH) == {
-        (2, "printed-1", "USD"),
-        (2, "income-1", "USD"),
-        (3, "late opening-1", "USD"),
-        (4, "backdated-1", "USD"),
+        (2, "printed-2", "USD"),
+        (2, "income-2", "USD"),
+        (3, "late opening-2", "USD"),
+        (4, "backdated-2", "USD"),
         (2, "half-2", "USD"),
         (2, "fee-1", "USD"),
     }

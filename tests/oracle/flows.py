@@ -41,6 +41,10 @@ class Match:
             return False
         return bool(total(entry["amount"] for entry in self.entries) == self.transfer["amount"])
 
+    def booked_by(self, day: date) -> Decimal:
+        """What the entries effective on the day or before it sum to."""
+        return total(entry["amount"] for entry in self.entries if entry["effective_at"].date() <= day)
+
 
 @dataclass(frozen=True)
 class Drift:
@@ -98,8 +102,8 @@ class Flows:
     def unmatched(self, day: date) -> set[tuple[str, str]]:
         """What is found on the day: sides that waited the policy's days in vain, and amounts that differ.
 
-        A side without the other is found once, the policy's days after it happened; an amount that differs when the
-        second side has come; what may not touch the outside when it does.
+        A side without the other, or with a part of it, is found once, the policy's days after it happened; an amount
+        that differs in the end when the last of it has come; what may not touch the outside when it does.
         """
         found = set()
         patience = timedelta(days=self.policy.unmatched_transfer_days)
@@ -109,14 +113,20 @@ class Flows:
             booked_on = [entry["effective_at"].date() for entry in match.entries]
             for entry in match.entries:
                 overdue = entry["effective_at"].date() + patience
-                if overdue == day and (moved_on is None or moved_on > overdue):
+                is_booked_back = transfer is None and max(booked_on) <= overdue and match.booked_by(overdue) == 0
+                if overdue == day and (moved_on is None or moved_on > overdue) and not is_booked_back:
                     found.add((entry["entry_id"], entry["asset"]))
             if transfer is None or moved_on is None:
                 continue
             is_due = transfer["transfer_type"] in REFERENCED_TYPES and moved_on + patience == day
             if is_due and (not booked_on or min(booked_on) > day):
                 found.add((transfer["transfer_id"], transfer["asset"]))
-            if booked_on and not match.agrees and max(moved_on, *booked_on) == day:
+            if not booked_on:
+                continue
+            due = max(moved_on, min(booked_on)) + patience
+            if match.agrees and due == day and match.booked_by(day) != transfer["amount"]:
+                found.add((transfer["transfer_id"], transfer["asset"]))
+            if not match.agrees and max(moved_on, *booked_on) == day:
                 found.add((transfer["transfer_id"], transfer["asset"]))
         return found | self.misused_outside(day)
 

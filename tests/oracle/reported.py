@@ -55,13 +55,13 @@ def first_of_next_month(day: date) -> date:
 
 
 def snapshot_day(figure: Figure) -> date:
-    """The day whose end a stock figure describes; a date given as the last day of a month means that day."""
+    """The day whose end a stock figure describes; a date given as a month's last day means that day."""
     end, start = figure.period_end, figure.period_start
     last_day_by_date = (
         start is not None
         and start == day_start(start.date())
         and start.day == 1
-        and end == day_start(first_of_next_month(start.date()) - ONE_DAY)
+        and end == day_start(first_of_next_month(end.date()) - ONE_DAY)
     )
     if end == start or last_day_by_date:
         return end.date()

@@ -85,12 +85,17 @@ select
                 'On ' || happened_on || ' entry ' || subject_id || ' of type ' || entry_type || ' booked ' || amount
                 || ' on account ' || account_id || ' in a transaction with the outside world.'
         else
-            'Entry ' || subject_id || ' opened account ' || account_id || ' with ' || amount || ' as of ' || happened_on
-            || ', which came after the landing zone''s first day.'
+            'Opening entry ' || subject_id || ' booked ' || amount || ' on account ' || account_id || ' as of '
+            || happened_on || ', but came after the landing zone''s first day.'
     end as message,
-    'select * from audit.source_row where source_table = '
-    || case subject_type when 'entry' then '''ledger_entries''' else '''wallet_transfers''' end
-    || ' and row_key = ' || {{ sql_text('subject_id') }} as evidence,
+    case
+        when problem = 'different_amount'
+            then {{ mart_evidence('fct_outside_flow', {'reference': 'subject_id', 'asset': 'asset'}) }}
+        else
+            'select * from audit.source_row where source_table = '
+            || case subject_type when 'entry' then '''ledger_entries''' else '''wallet_transfers''' end
+            || ' and row_key = ' || {{ sql_text('subject_id') }}
+    end as evidence,
     greatest({{ day_end('as_of_date') }}, known_at) as known_since,
     cast(null as varchar) as severity
 from described

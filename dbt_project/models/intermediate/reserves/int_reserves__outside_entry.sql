@@ -58,9 +58,7 @@ candidates as (
 ),
 
 fee_transactions as (
-    select distinct
-        transaction_id,
-        asset
+    select distinct transaction_id
     from candidates
     where entry_type = 'fee'
 ),
@@ -73,13 +71,25 @@ legs_around_fees as (
         bool_or(
             not candidates.is_external and candidates.entry_type in ('deposit', 'withdrawal')
         ) as has_deposit_or_withdrawal,
+        bool_or(candidates.is_external) as touches_outside,
         case
             when min(candidates.reference) = max(candidates.reference) then min(candidates.reference)
         end as only_reference
     from candidates
-    inner join fee_transactions
-        on candidates.transaction_id = fee_transactions.transaction_id and candidates.asset = fee_transactions.asset
+    inner join fee_transactions on candidates.transaction_id = fee_transactions.transaction_id
     group by candidates.transaction_id, candidates.asset
+),
+
+-- A fee is paid out of what moved, or in an asset of which nothing moved.
+payable_fees as (
+    select
+        transaction_id,
+        asset,
+        only_reference,
+        has_deposit_or_withdrawal
+        or (not touches_outside and bool_or(has_deposit_or_withdrawal) over (partition by transaction_id))
+            as is_payable
+    from legs_around_fees
 ),
 
 -- A fee kept back from a deposit or withdrawal, as a leg of it, belongs to that deposit or withdrawal.
@@ -97,14 +107,13 @@ withheld as (
         candidates.known_at,
         candidates.touches_outside,
         candidates.is_external,
-        not candidates.is_external
-        and coalesce(legs_around_fees.has_deposit_or_withdrawal, false) as is_withheld_fee,
-        coalesce(candidates.reference, legs_around_fees.only_reference) as reference
+        not candidates.is_external and coalesce(payable_fees.is_payable, false) as is_withheld_fee,
+        coalesce(candidates.reference, payable_fees.only_reference) as reference
     from candidates
-    left join legs_around_fees
+    left join payable_fees
         on
-            case when candidates.entry_type = 'fee' then candidates.transaction_id end = legs_around_fees.transaction_id
-            and candidates.asset = legs_around_fees.asset
+            case when candidates.entry_type = 'fee' then candidates.transaction_id end = payable_fees.transaction_id
+            and candidates.asset = payable_fees.asset
 ),
 
 described as (

@@ -43,7 +43,7 @@ patience as (
     select cast({{ policy('reconciliation.unmatched_transfer_days') }} as integer) as allowed_days
 ),
 
--- A deposit or withdrawal in the books that no transfer followed in time.
+-- A deposit or withdrawal in the books that no transfer followed in time. One that was booked back in time needs none.
 entries_without_transfer as (
     select
         'entry' as subject_type,
@@ -65,6 +65,12 @@ entries_without_transfer as (
         not entries.is_external
         and entries.entry_type in ('deposit', 'withdrawal')
         and (flows.block_date is null or flows.block_date > entries.effective_date + patience.allowed_days)
+        and not coalesce(
+            flows.block_date is null
+            and flows.entry_amount = 0
+            and flows.last_effective_date <= entries.effective_date + patience.allowed_days,
+            false
+        )
 ),
 
 -- A deposit or withdrawal on the chain or at the bank that nobody was credited or charged with in time.
@@ -109,7 +115,49 @@ different_amounts as (
     where flows.entry_amount <> flows.transfer_amount
 ),
 
--- Of a transaction with the outside, the leg inside names the account; a transaction without one, the leg outside.
+-- Both sides are there and agree in the end, but some of the entries were booked too late.
+late_parts as (
+    select
+        flows.reference,
+        flows.asset,
+        flows.wallet_id,
+        flows.transfer_type,
+        flows.transfer_amount,
+        flows.transfer_known_at,
+        greatest(flows.block_date, flows.first_effective_date) + patience.allowed_days as due_date
+    from flows
+    cross join patience
+    where
+        flows.entry_amount = flows.transfer_amount
+        and flows.last_effective_date > greatest(flows.block_date, flows.first_effective_date) + patience.allowed_days
+),
+
+incomplete_when_due as (
+    select
+        'transfer' as subject_type,
+        late_parts.reference as subject_id,
+        late_parts.asset,
+        'different_amount' as problem,
+        late_parts.wallet_id as account_id,
+        late_parts.transfer_type as entry_type,
+        late_parts.reference,
+        sum(entries.amount) as amount,
+        late_parts.transfer_amount as other_amount,
+        late_parts.due_date as happened_on,
+        max(greatest(late_parts.transfer_known_at, entries.known_at)) as known_at,
+        late_parts.due_date as as_of_date
+    from late_parts
+    inner join entries
+        on
+            late_parts.reference = entries.reference
+            and late_parts.asset = entries.asset
+            and late_parts.due_date >= entries.effective_date
+    where not entries.is_external and entries.entry_type <> 'opening'
+    group by all
+    having sum(entries.amount) <> late_parts.transfer_amount
+),
+
+-- What touches the outside is the subject: a transaction's legs outside, unless they are in order and one inside isn't.
 forbidden as (
     select
         entries.effective_date as as_of_date,
@@ -127,8 +175,8 @@ forbidden as (
     from entries
     where entries.touches_outside and not entries.is_permitted
     qualify
-        not entries.is_external
-        or not bool_or(not entries.is_external) over (partition by entries.transaction_id, entries.asset)
+        entries.is_external
+        or not bool_or(entries.is_external) over (partition by entries.transaction_id, entries.asset)
 ),
 
 -- An opening entry that arrives within the same patience is late, one that arrives after it is invented.
@@ -154,7 +202,7 @@ late_openings as (
     cross join patience
     where
         entries.entry_type = 'opening'
-        and not entries.is_external
+        and entries.is_external
         and (
             entries.effective_date > run_context.landing_first_date
             or entries.partition_date > run_context.landing_first_date + patience.allowed_days
@@ -206,6 +254,21 @@ unmatched as (
         happened_on,
         known_at
     from different_amounts
+    union all
+    select
+        as_of_date,
+        subject_type,
+        subject_id,
+        asset,
+        problem,
+        account_id,
+        entry_type,
+        reference,
+        amount,
+        other_amount,
+        happened_on,
+        known_at
+    from incomplete_when_due
     union all
     select
         as_of_date,
