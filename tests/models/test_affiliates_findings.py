@@ -116,6 +116,9 @@ def _ledger() -> list[Row]:
     ledger.book(7, "trade", [("mm3-a", "USD", "-500"), ("c1-spot", "USD", "500")])
     ledger.book(4, "deposit", [("c7-spot", "USD", "700"), ("outside", "USD", "-700")], reference="wire")
     ledger.book(3, "withdrawal", [("mm-b", "BTC", "-2"), ("outside", "BTC", "2")], reference="paid-out")
+    tiny = [("c1-spot", "USD", "-0.000000001"), ("outside", "USD", "0.000000001")]
+    ledger.book(5, "withdrawal", tiny, reference="booked in time")
+    ledger.book(6, "withdrawal", tiny, reference="booked later")
     ledger.book(1, "opening", [("mm-b", "BTC", "2"), ("outside", "BTC", "-2")])
     return ledger.rows
 
@@ -166,6 +169,8 @@ def _transfers() -> list[Row]:
     return [
         row("gone", 3, "w-hot", "BTC", "-1", counterparty_address="0xaddress-W-MM"),
         row("paid-out", 3, "w-hot", "BTC", "-2", counterparty_wallet_id="w-mm"),
+        row("booked in time", 3, "w-hot", "USD", "-0.000000001", counterparty_wallet_id="w-mm"),
+        row("booked later", 3, "w-hot", "USD", "-0.000000001", counterparty_wallet_id="w-mm"),
         row("elsewhere", 3, "w-hot", "BTC", "-1", counterparty_address="0xabc"),
         row("own", 3, "w-mm", "BTC", "-1", counterparty_address="0xaddress-w-mm"),
         row("wire", 4, "w-mm-bank", "USD", "700"),
@@ -291,9 +296,13 @@ def test_customers_money_in_an_affiliates_wallet(found: Found, warehouse: Wareho
 
 
 def test_transfer_to_an_affiliate_needs_a_withdrawal(found: Found, warehouse: Warehouse) -> None:
-    """The address is recognised in any case; the affiliate's own wallets may move what they like."""
-    assert found("transfers_to_affiliates_explained") == {("gone", day(3))}
-    (row,) = warehouse.query("select asset, impact_usd from findings.transfers_to_affiliates_explained")
+    """The address is recognised in any case; the affiliate's own wallets may move what they like.
+
+    A withdrawal booked within policy's two days explains a transfer, one booked on the third doesn't.
+    """
+    assert found("transfers_to_affiliates_explained") == {("gone", day(3)), ("booked later", day(3))}
+    sql = "select asset, impact_usd from findings.transfers_to_affiliates_explained where subject_id = 'gone'"
+    (row,) = warehouse.query(sql)
     assert row == {"asset": "BTC", "impact_usd": Decimal(40000)}
 
 

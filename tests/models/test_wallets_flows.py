@@ -126,6 +126,11 @@ def test_deposits_and_withdrawals_with_their_transfers_are_quiet(tmp_path: Path)
     # A withdrawal that was never sent and is booked back on its last day.
     books.deposit(moment(2), "c1", "USD", "-50", "t10")
     books.deposit(moment(4), "c1", "USD", "50", "t10")
+    # The affiliate's wallet calls a deposit what it withdrew from the exchange.
+    books.wallet("theirs", owner_entity_id="aff")
+    books.deposit(moment(2), "aff", "USD", "-30", "t11")
+    books.transfer("t11", moment(2), "w", "USD", "-30", "withdrawal", counterparty_wallet_id="theirs")
+    books.transfer("t12", moment(2), "theirs", "USD", "30", "deposit", counterparty_wallet_id="w")
     # Still within two days at the end of the calendar.
     books.deposit(moment(5), "c1", "USD", "10", "t6")
     books.transfer("t7", moment(5), "w", "USD", "10", "deposit")
@@ -146,6 +151,8 @@ def test_what_has_no_counterpart_is_found_when_it_falls_due(tmp_path: Path) -> N
     books.deposit(moment(2), "c1", "USD", "10", "slow", name="d")
     books.transfer("slow", moment(5, "00:00:00"), "w", "USD", "10", "deposit")
     books.transfer("uncredited", moment(3), "w", "BTC", "1", "withdrawal")
+    books.wallet("theirs", owner_entity_id="aff")
+    books.transfer("wired to them", moment(3), "theirs", "USD", "1", "deposit", counterparty_address="a customer's")
     books.transfer("credited late", moment(3), "w", "BTC", "1", "deposit")
     books.deposit(moment(6), "c1", "BTC", "1", "credited late")
     assert found(books.build(tmp_path, MATCH), MATCH) == {
@@ -155,6 +162,7 @@ def test_what_has_no_counterpart_is_found_when_it_falls_due(tmp_path: Path) -> N
         (4, "other asset", "USDC"),
         (4, "d-1", "USD"),
         (5, "uncredited", "BTC"),
+        (5, "wired to them", "USD"),
         (5, "credited late", "BTC"),
     }
 

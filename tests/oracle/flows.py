@@ -95,9 +95,10 @@ class Flows:
         return found
 
     def is_matched(self, transfer: Row) -> bool:
-        """Whether the ledger's deposits or withdrawals account for the transfer's whole amount."""
+        """Whether the ledger's deposits or withdrawals account for the transfer's whole amount, and did in time."""
         match = self.matches().get((transfer["transfer_id"], transfer["asset"]))
-        return match is not None and match.agrees
+        due = transfer["block_time"].date() + timedelta(days=self.policy.unmatched_transfer_days)
+        return match is not None and match.agrees and all(e["effective_at"].date() <= due for e in match.entries)
 
     def unmatched(self, day: date) -> set[tuple[str, str]]:
         """What is found on the day: sides that waited the policy's days in vain, and amounts that differ.
@@ -119,7 +120,7 @@ class Flows:
             if transfer is None or moved_on is None:
                 continue
             is_due = transfer["transfer_type"] in REFERENCED_TYPES and moved_on + patience == day
-            if is_due and (not booked_on or min(booked_on) > day):
+            if is_due and not self.is_other_half(transfer) and (not booked_on or min(booked_on) > day):
                 found.add((transfer["transfer_id"], transfer["asset"]))
             if not booked_on:
                 continue
@@ -129,6 +130,16 @@ class Flows:
             if not match.agrees and max(moved_on, *booked_on) == day:
                 found.add((transfer["transfer_id"], transfer["asset"]))
         return found | self.misused_outside(day)
+
+    def is_other_half(self, transfer: Row) -> bool:
+        """Whether another's wallet records what one of the operator's wallets sent it or had from it."""
+        owner = self.wallets.owner_relation(transfer["wallet_id"], transfer["block_time"])
+        return owner in ("affiliate", "customer") and self.is_with_operator(transfer)
+
+    def is_with_operator(self, transfer: Row) -> bool:
+        """Whether the other side is a wallet of the operator at the time."""
+        other = transfer["counterparty_wallet_id"]
+        return other is not None and self.wallets.owner_relation(other, transfer["block_time"]) == "operator"
 
     def misused_outside(self, day: date) -> set[tuple[str, str]]:
         """Entries on external accounts of a type that may not touch them, on the day they are effective."""
@@ -252,8 +263,7 @@ class Flows:
                 continue
             if self.tokens.in_kind_group(transfer["asset"], day) != group:
                 continue
-            other = transfer["counterparty_wallet_id"]
-            if other is not None and self.wallets.owner_relation(other, transfer["block_time"]) == "operator":
+            if self.is_with_operator(transfer):
                 continue
             flow += transfer["amount"] - self.customer_amount(transfer)
         return flow

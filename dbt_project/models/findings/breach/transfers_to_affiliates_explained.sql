@@ -35,10 +35,18 @@ relations as (
     where relation in ('operator', 'affiliate')
 ),
 
+patience as (
+    select cast({{ policy('reconciliation.unmatched_transfer_days') }} as integer) as allowed_days
+),
+
+-- A withdrawal that is booked when the money has been gone for days is an excuse.
 explained as (
-    select transfer_id
-    from {{ ref('int_reserves__matched_transfer') }}
-    where is_amount_equal
+    select matched.transfer_id
+    from {{ ref('int_reserves__matched_transfer') }} as matched
+    cross join patience
+    where
+        matched.is_amount_equal
+        and cast(matched.last_effective_at as date) <= matched.block_date + patience.allowed_days
 ),
 
 prices as (
@@ -189,7 +197,7 @@ select
     cast(value_usd as decimal(38, 8)) as impact_usd,
     'On ' || block_date || ' transfer ' || transfer_id || ' sent ' || {{ amount_text('amount') }} || ' ' || asset
     || ' from customer wallet ' || wallet_id || ' to wallet ' || to_wallet_id || ' of affiliate ' || owner_entity_id
-    || ', and no withdrawal explains it.' as message,
+    || ', and no withdrawal booked in time explains it.' as message,
     'select * from audit.source_row where source_table = ''wallet_transfers'' and row_key = '
     || {{ sql_text('transfer_id') }} as evidence,
     greatest({{ day_end('block_date') }}, known_at) as known_since,

@@ -32,6 +32,13 @@ flows as (
     from {{ ref('int_reserves__outside_flow') }}
 ),
 
+-- What another's wallet records of a movement out of or into the operator's: its other half, booked there.
+other_halves as (
+    select transfer_id
+    from {{ ref('int_reserves__transfer_party') }}
+    where owner_relation in ('affiliate', 'customer') and party_relation = 'operator'
+),
+
 run_context as (
     select
         landing_first_date,
@@ -90,6 +97,7 @@ transfers_without_entry as (
         flows.block_date + patience.allowed_days as as_of_date
     from flows
     cross join patience
+    anti join other_halves on flows.reference = other_halves.transfer_id
     where
         flows.transfer_type in ('deposit', 'withdrawal')
         and (
