@@ -165,6 +165,8 @@ def test_an_address_listed_twice_counts_for_neither_wallet(tmp_path: Path) -> No
             "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4",
             "BC1QW508D6QEJXTDG4Y5R3ZARVARY0C5XW7KV8F3T4",
         ),
+        "made up": ("bitcoin", "bc1qColdStore", " BC1QCOLDSTORE"),
+        "one case": ("solana", "vault no 1", "VAULT NO 1"),
         "iban": ("bank", "DE89 3704 0044 0532 0130 00", "de89-370400440532013000"),
         "custodian": ("Custodian", "vault-1", "VAULT-1 "),
     }
