@@ -28,7 +28,9 @@ select
     || '; the ledger owes customers ' || {{ amount_text('computed') }} || ' ' || unit
     || case when unpriced_assets > 0 then ' and ' || unpriced_assets || ' assets without a price' else '' end || '.'
         as message,
-    {{ mart_evidence('fct_reported_balance', {'figure': 'figure', 'as_of_date': 'described_date'}) }} as evidence,
+    {{ mart_evidence('fct_reported_balance', {
+        'figure': 'figure', 'as_of_date': 'described_date', 'asset': 'asset'
+    }) }} as evidence,
     greatest({{ day_end('known_date') }}, known_at) as known_since,
     cast(null as varchar) as severity
 from figures
