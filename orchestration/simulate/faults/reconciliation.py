@@ -421,9 +421,13 @@ class _Border(Fault):
     @override
     def deliver(self, today: Today, tables: dict[str, pa.Table]) -> None:
         """Remember which entry is the account's."""
+        self.remember(self.account, today, tables)
+
+    def remember(self, account: str, today: Today, tables: dict[str, pa.Table]) -> None:
+        """Remember which entry of the transaction is on an account."""
         if today.day == self.plan.day and hasattr(self, "transaction"):
             ledger = tables["ledger_entries"]
-            (row,) = rows_where(ledger, transaction_id=transaction_id(self.transaction), account_id=self.account)
+            (row,) = rows_where(ledger, transaction_id=transaction_id(self.transaction), account_id=account)
             self.entry = ledger["entry_id"][row].as_py()
 
 
@@ -507,8 +511,13 @@ class AdjustedFromOutside(_Border):
             self.book(today, self.units, "adjustment", -1)
 
     @override
+    def deliver(self, today: Today, tables: dict[str, pa.Table]) -> None:
+        """Remember the entry that touches the outside."""
+        self.remember("external-USD", today, tables)
+
+    @override
     def findings(self, outcome: Outcome) -> Iterator[Finding]:
-        """The account's entry, at once."""
+        """The outside's entry, at once."""
         note = "only deposits and withdrawals cross the border"
         yield self.finds("deposits_withdrawals_match", self.plan.day, self.entry, note, "USD")
 
