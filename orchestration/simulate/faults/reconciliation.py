@@ -391,6 +391,55 @@ class WalletRounded(WalletBriefly):
         return iter(())
 
 
+class BankHoliday(Fault):
+    """No statement on Saturday and Sunday: policy says which accounts are so large that silence is reported."""
+
+    name = "bank_holiday"
+    check = "reserve_not_drained"
+    form = QUIET
+    description = "A bank that holds three per cent of the dollar reserves sends no statements over a weekend."
+    share = 0.05
+
+    @classmethod
+    @override
+    def planting_day(cls, scenario: Scenario) -> int:
+        """The first Saturday with a week before it."""
+        return next(day for day in range(cls.day, cls.day + 7) if scenario.date_of(day).weekday() == 5)
+
+    @override
+    def prepare(self, world: World, paths: PricePaths) -> None:
+        """Open the account."""
+        self.wallet = self.open_wallet(world, "USD", self.share, network="bank", proof="bank_confirmation")
+
+    @override
+    def deliver(self, today: Today, tables: dict[str, pa.Table]) -> None:
+        """Leave the statement out."""
+        if today.day in (self.plan.day, self.plan.day + 1):
+            balances = tables["wallet_balances"]
+            tables["wallet_balances"] = without_rows(balances, rows_where(balances, wallet_id=self.wallet))
+
+    @override
+    def findings(self, outcome: Outcome) -> Iterator[Finding]:
+        """Both days."""
+        for day in (self.plan.day, self.plan.day + 1):
+            yield self.finds("reserve_not_drained", day, self.wallet, "no statement", "USD")
+
+
+class SmallBankHoliday(BankHoliday):
+    """The same at a bank that hardly matters."""
+
+    name = "small_bank_holiday"
+    check = "reserve_not_drained"
+    form = INNOCENT
+    description = "A bank that holds half a per cent of the dollar reserves sends no statements over a weekend."
+    share = 0.008
+
+    @override
+    def findings(self, outcome: Outcome) -> Iterator[Finding]:
+        """None."""
+        return iter(())
+
+
 # --- deposits_withdrawals_match --------------------------------------------------------------------------------------
 
 BANK = "bank-lakes-usd"
@@ -869,6 +918,8 @@ FAULTS: tuple[type[Fault], ...] = (
     WalletShrinks,
     WalletBriefly,
     WalletRounded,
+    BankHoliday,
+    SmallBankHoliday,
     DepositNeverArrived,
     WireNeverCredited,
     WithdrawalACentMore,
