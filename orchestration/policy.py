@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import duckdb
 import yaml
@@ -20,8 +20,11 @@ from orchestration.errors import ConfigurationError
 
 DEFAULT_POLICY_FILE = Path(__file__).with_name("policy_default.yaml")
 
-NonNegative = Field(ge=0)
-Percent = Field(ge=0, le=100)
+_Exact = Field(ge=0, max_digits=38, decimal_places=18)
+Amount = Annotated[Decimal, _Exact]
+Percentage = Annotated[Decimal, _Exact, Field(le=100)]
+Days = Annotated[int, Field(ge=0, le=36_500)]
+Custody = Literal["hot", "cold", "custodian", "bank", "venue", "staked"]
 
 
 class _Section(BaseModel):
@@ -38,101 +41,101 @@ class OperatorPolicy(_Section):
 class CoveragePolicy(_Section):
     """How much must be held, and what may stand for what."""
 
-    min_coverage: Decimal = NonNegative
-    min_coverage_by_group: dict[str, Decimal]
+    min_coverage: Amount
+    min_coverage_by_group: dict[str, Amount]
     not_redeemable: list[str]
-    parity_tolerance_pct: Decimal = Percent
+    parity_tolerance_pct: Percentage
 
 
 class ReservesPolicy(_Section):
     """What makes a reserve eligible."""
 
-    proof_days: dict[Literal["none", "signature", "custodian_letter", "bank_confirmation"], int]
-    eligible_custody: list[Literal["hot", "cold", "custodian", "bank", "venue", "staked"]]
+    proof_days: dict[Literal["none", "signature", "custodian_letter", "bank_confirmation"], Days]
+    eligible_custody: list[Custody]
 
 
 class DustPolicy(_Section):
     """Below what a balance is dust."""
 
-    usd: Decimal = NonNegative
-    unpriced_units: Decimal = NonNegative
+    usd: Amount
+    unpriced_units: Amount
 
 
 class CollateralPolicy(_Section):
     """What collateral is worth."""
 
-    haircut_pct: dict[Literal["fiat", "stablecoin", "crypto", "exchange_token", "tokenized", "other"], Decimal]
-    maintenance_margin_pct: Decimal = Percent
+    haircut_pct: dict[Literal["fiat", "stablecoin", "crypto", "exchange_token", "tokenized", "other"], Percentage]
+    maintenance_margin_pct: Percentage
 
 
 class RelationPolicy(_Section):
     """When two entities are related."""
 
-    ownership_threshold_pct: Decimal = Field(gt=0, le=100)
+    ownership_threshold_pct: Percentage = Field(gt=0)
     shared_attribute_max_entities: int = Field(ge=2)
 
 
 class PricesPolicy(_Section):
     """How old and how far apart prices may be."""
 
-    max_age_hours: Decimal = NonNegative
-    max_spread_pct: Decimal = NonNegative
+    max_age_hours: Amount
+    max_spread_pct: Amount
 
 
 class ReconciliationPolicy(_Section):
     """How far two sources may be apart."""
 
-    engine_drift_usd: Decimal = NonNegative
-    engine_drift_pct_of_liability: Decimal = Percent
-    roll_forward_usd: Decimal = NonNegative
-    reported_difference_pct: Decimal = Percent
-    unmatched_transfer_days: int = NonNegative
+    engine_drift_usd: Amount
+    engine_drift_pct_of_liability: Percentage
+    roll_forward_usd: Amount
+    reported_difference_pct: Percentage
+    unmatched_transfer_days: Days
 
 
 class AffiliatesPolicy(_Section):
     """How much may be lent to affiliates, against what."""
 
-    uncollateralised_pct_of_liabilities: Decimal = Percent
-    own_token_collateral_pct: Decimal = Percent
+    uncollateralised_pct_of_liabilities: Percentage
+    own_token_collateral_pct: Percentage
 
 
 class WindowDressingPolicy(_Section):
     """What in- and outflow around a snapshot is suspicious."""
 
     days: int = Field(ge=1)
-    flow_pct_of_reserves: Decimal = Percent
+    flow_pct_of_reserves: Percentage
 
 
 class DrainedPolicy(_Section):
     """Which wallets are worth watching for draining."""
 
-    held_pct_of_reserves: Decimal = Percent
+    held_pct_of_reserves: Percentage
 
 
 class RevenuePolicy(_Section):
     """How much of reported revenue may be of doubtful quality."""
 
-    backdating_grace_days: int = NonNegative
-    backdated_pct_of_ledger: Decimal = Percent
-    unsupported_pct_of_reported: Decimal = Percent
-    affiliate_pct_of_reported: Decimal = Percent
-    own_token_pct_of_reported: Decimal = Percent
+    backdating_grace_days: Days
+    backdated_pct_of_ledger: Percentage
+    unsupported_pct_of_reported: Percentage
+    affiliate_pct_of_reported: Percentage
+    own_token_pct_of_reported: Percentage
 
 
 class OwnTokenPolicy(_Section):
     """When a token is the group's own, and how it would sell."""
 
-    concentration_pct: Decimal = Percent
-    liquidation_participation_pct: Decimal = Percent
+    concentration_pct: Percentage
+    liquidation_participation_pct: Percentage
     liquidation_horizon_days: int = Field(ge=1)
-    liquidation_impact_factor: Decimal = NonNegative
+    liquidation_impact_factor: Amount
 
 
 class LiquidityPolicy(_Section):
     """What must be at hand for withdrawals."""
 
     window_days: int = Field(ge=1)
-    liquid_custody: list[Literal["hot", "cold", "custodian", "bank", "venue", "staked"]]
+    liquid_custody: list[Custody]
 
 
 class CheckPolicy(_Section):
@@ -168,14 +171,27 @@ class Policy(_Section):
 
 
 class _ExactLoader(yaml.SafeLoader):
-    """Reads YAML floats as text, so that 0.1 reaches Decimal as written."""
+    """Reads YAML floats as text, so that 0.1 reaches Decimal as written, and takes no setting twice."""
 
 
 def _exact_number(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> Decimal:
-    return Decimal(str(loader.construct_scalar(node)).replace("_", ""))
+    text = str(loader.construct_scalar(node))
+    try:
+        return Decimal(text.replace("_", ""))
+    except ArithmeticError as error:
+        raise yaml.constructor.ConstructorError(None, None, f"{text} is not a number", node.start_mark) from error
+
+
+def _mapping_without_repetition(loader: yaml.SafeLoader, node: yaml.MappingNode) -> dict[Any, Any]:
+    names = [loader.construct_object(key) for key, _ in node.value]
+    repeated = next((name for number, name in enumerate(names) if name in names[:number]), None)
+    if repeated is not None:
+        raise yaml.constructor.ConstructorError(None, None, f"{repeated} is set twice", node.start_mark)
+    return loader.construct_mapping(node, deep=True)
 
 
 _ExactLoader.add_constructor("tag:yaml.org,2002:float", _exact_number)
+_ExactLoader.add_constructor("tag:yaml.org,2002:map", _mapping_without_repetition)
 
 
 def _merge(base: dict[str, Any], override: dict[str, Any]) -> dict[str, Any]:
@@ -191,13 +207,20 @@ def _read(path: Path) -> dict[str, Any]:
         content = yaml.load(path.read_text(encoding="utf-8"), Loader=_ExactLoader)  # noqa: S506 (a SafeLoader)
     except OSError as error:
         raise ConfigurationError(f"policy file {path} can't be read: {error.strerror}") from error
-    except (yaml.YAMLError, ArithmeticError) as error:
-        raise ConfigurationError(f"policy file {path} is not valid YAML: {error}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"policy file {path} is not valid YAML: {' '.join(str(error).split())}") from error
     if content is None:
         return {}
     if not isinstance(content, dict):
         raise ConfigurationError(f"policy file {path} must be a mapping of sections, like {DEFAULT_POLICY_FILE.name}")
     return content
+
+
+_IN_OUR_WORDS = {
+    "extra_forbidden": "no such setting",
+    "model_type": "must hold settings by name",
+    "dict_type": "must hold settings by name",
+}
 
 
 def load_policy(path: Path | None = None) -> Policy:
@@ -214,7 +237,8 @@ def load_policy(path: Path | None = None) -> Policy:
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
-        raise ConfigurationError(f"policy file {path}: {place}: {first['msg']}") from error
+        problem = _IN_OUR_WORDS.get(first["type"], first["msg"])
+        raise ConfigurationError(f"policy file {path}: {place}: {problem}") from error
     unknown = sorted(set(policy.checks) - set(checks_by_name()))
     if unknown:
         raise ConfigurationError(f"policy file {path}: checks: no check is named {', '.join(unknown)}")
