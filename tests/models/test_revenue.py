@@ -5,6 +5,7 @@ XT is the operator's own token without a market outside, so it sells for nothing
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -220,7 +221,15 @@ def test_findings(warehouse: Warehouse, check: str, expected: list[tuple[str, da
         assert warehouse.query(row["evidence"])
 
 
-def _month_of(folder: Path, *, customer: str, affiliate: str, late: list[tuple[str, str]], reported: str) -> Warehouse:
+def _month_of(
+    folder: Path,
+    *,
+    customer: str,
+    affiliate: str = "0",
+    late: Sequence[tuple[str, str]] = (),
+    reported: str = "",
+    reports: Sequence[Row] = (),
+) -> Warehouse:
     """January with fees of a customer and an affiliate, and ``late`` entries as (amount, delivery day)."""
     total = str(Decimal(customer) + Decimal(affiliate))
     legs = [("c1", f"-{customer}", "fee"), ("mm", f"-{affiliate}", "fee"), ("fees", total, "fee")]
@@ -242,7 +251,7 @@ def _month_of(folder: Path, *, customer: str, affiliate: str, late: list[tuple[s
         ],
         "tokens": [{"asset": "USD", "asset_class": "fiat"}],
         "ledger_entries": entries,
-        "reported_figures": [_report(reported, "2022-02-03", "2022-02-01")],
+        "reported_figures": list(reports) or [_report(reported, "2022-02-03", "2022-02-01")],
     }
     return build_warehouse(folder, rows, first_date="2022-01-01", last_date="2022-02-28", select=" ".join(CHECKS))
 
@@ -260,3 +269,25 @@ def test_backdating_is_dated_when_too_much_was_known(tmp_path: Path) -> None:
     warehouse = _month_of(tmp_path, customer="1000", affiliate="0", late=late, reported="1007")
     rows = warehouse.query("select subject_id, as_of_date, impact_usd from findings.revenue_not_backdated")
     assert rows == [{"subject_id": "2022-01", "as_of_date": date(2022, 2, 14), "impact_usd": Decimal(7)}]
+
+
+def test_a_figure_published_again_unchanged_was_known_before(tmp_path: Path) -> None:
+    """120 on 10 February are news, 120 on 20 February aren't; the 90 in between had taken the first 120 back."""
+    published = [("120", "2022-02-03"), ("90", "2022-02-05"), ("120", "2022-02-10"), ("120", "2022-02-20")]
+    reports = [_report(amount, day, "2022-02-01") for amount, day in published]
+    warehouse = _month_of(tmp_path, customer="100", reports=reports)
+    rows = warehouse.query("select subject_id, as_of_date, impact_usd from findings.reported_revenue_supported")
+    assert rows == [{"subject_id": "2022-01", "as_of_date": date(2022, 2, 10), "impact_usd": Decimal(20)}]
+
+
+def test_evidence_of_a_period_within_a_month_is_its_month(tmp_path: Path) -> None:
+    """A week, and a day given as its own start and end."""
+    reports = [
+        _report("150", "2022-01-12", "2022-01-10", start="2022-01-03"),
+        _report("7", "2022-01-14", "2022-01-13", start="2022-01-13"),
+    ]
+    warehouse = _month_of(tmp_path, customer="100", reports=reports)
+    rows = warehouse.query("select * from findings.reported_revenue_supported order by as_of_date")
+    assert [(row["as_of_date"], row["impact_usd"]) for row in rows] == [(date(2022, 1, 12), 50), (date(2022, 1, 14), 7)]
+    for row in rows:
+        assert [month["ledger_usd"] for month in warehouse.query(row["evidence"])] == [100]

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from tests.oracle.books import ONE_DAY, Books, Row, day_start
 
@@ -34,12 +35,24 @@ def counted_rows(rows: list[Row]) -> list[Row]:
     return [latest[None]] if None in latest else list(latest.values())
 
 
+def without_repetitions(rows: list[Row]) -> list[Row]:
+    """The publications that said something new: one that repeats its line's last amount is no news."""
+    said: dict[tuple[Any, ...], Decimal] = {}
+    news = []
+    for row in sorted(rows, key=lambda row: row["published_at"]):
+        line = (row["line"], row["asset"], row["period_start"], row["period_end"])
+        if said.get(line) != row["amount"]:
+            news.append(row)
+        said[line] = row["amount"]
+    return news
+
+
 def figures(books: Books, figure: str) -> list[Figure]:
     """All figures of one kind, one per asset and period."""
     by_period: dict[tuple[str | None, datetime | None, datetime], list[Row]] = {}
-    for row in books.rows("reported_figures"):
-        if row["figure"] == figure:
-            by_period.setdefault((row["asset"], row["period_start"], row["period_end"]), []).append(row)
+    given = [row for row in books.rows("reported_figures") if row["figure"] == figure]
+    for row in without_repetitions(given) if figure == "revenue" else given:
+        by_period.setdefault((row["asset"], row["period_start"], row["period_end"]), []).append(row)
     found = []
     for (asset, period_start, period_end), rows in by_period.items():
         counted = counted_rows(rows)

@@ -127,7 +127,8 @@ select
     string_agg(expected, '; ' order by from_date desc, observed) as expected,
     cast(sum(unsupported_usd) as decimal(38, 8)) as impact_usd,
     string_agg(message, ' ' order by from_date desc, observed) as message,
-    'select * from marts.fct_token_adjusted_revenue_monthly where month between ' || {{ sql_text('min(from_date)') }}
+    'select * from marts.fct_token_adjusted_revenue_monthly where month between '
+    || {{ sql_text("cast(date_trunc('month', min(from_date)) as date)") }}
     || ' and ' || {{ sql_text("subject_id || '-01'") }} as evidence,
     {{ day_end('known_date') }} as known_since,
     cast(null as varchar) as severity

@@ -11,8 +11,8 @@ with reported as (
     where figure = 'revenue'
 ),
 
--- An end at midnight is the moment after the period, unless it begins the last day of a month that the period would
--- otherwise leave a day short of.
+-- An end at midnight is the moment after the period, unless it is the start too, or begins the last day of a month
+-- that the period would otherwise leave a day short of.
 dated as (
     select
         line,
@@ -20,7 +20,7 @@ dated as (
         amount,
         cast(period_start as date) as from_date,
         case
-            when period_end <> date_trunc('day', period_end) then cast(period_end as date) + 1
+            when period_end <> date_trunc('day', period_end) or period_end = period_start then cast(period_end as date) + 1
             when
                 period_start = date_trunc('month', period_start) and cast(period_end as date) = last_day(period_end)
                 then cast(period_end as date) + 1
@@ -31,6 +31,23 @@ dated as (
     from reported
 ),
 
+-- A figure published again unchanged has been known since it was first published.
+published as (
+    select
+        line,
+        asset,
+        amount,
+        from_date,
+        to_date,
+        published_at,
+        known_at,
+        lag(amount) over (
+            partition by from_date, to_date, asset, line order by published_at, known_at, amount
+        ) as previous_amount
+    from dated
+    where from_date < to_date
+),
+
 latest as (
     select
         line,
@@ -39,8 +56,8 @@ latest as (
         from_date,
         to_date,
         known_at
-    from dated
-    where from_date < to_date
+    from published
+    where previous_amount is null or previous_amount <> amount
     qualify
         row_number() over (
             partition by from_date, to_date, asset, line
