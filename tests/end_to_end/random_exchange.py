@@ -194,6 +194,15 @@ class RandomExchange:
             self.link("holding", pick(self.customers), "ownership", "100", valid_from=self.moment(pick(self.days)))
         if self.chance(0.5):
             self.link("holding", "beta", "ownership", "0.5", recorded_at=self.moment(pick(self.days)))
+        if self.chance(0.7):
+            self.rewrite_link()
+
+    def rewrite_link(self) -> None:
+        """A later version of a link that says something else of its whole past."""
+        pick = self.random.choice
+        parent, child = pick([("boss", "alpha"), ("operator", "below"), ("boss", "holding"), ("boss", "beta")])
+        said_at, ends = self.moment(pick(self.days)), pick([None, self.before + timedelta(days=1), at(pick(self.days))])
+        self.link(parent, child, "ownership", pick(["1", "19", "30", "55"]), valid_to=ends, recorded_at=said_at)
 
     def build_accounts(self) -> None:
         """Spot and margin accounts of customers and affiliates, the operator's own, suspense and external."""

@@ -62,8 +62,8 @@ class Ledger:
 
 
 def _entities() -> list[Row]:
-    customers = [f"c{number}" for number in range(1, 10)] + CROWD
-    affiliates = ["mm", "mm2", "mm3", "mm4"]
+    customers = [f"c{number}" for number in range(1, 11)] + CROWD
+    affiliates = ["mm", "mm2", "mm3", "mm4", "mm5", "mm6"]
     return (
         [{"entity_id": "op", "entity_type": "operator"}]
         + [{"entity_id": name, "entity_type": "customer"} for name in customers]
@@ -74,16 +74,22 @@ def _entities() -> list[Row]:
 
 def _links() -> list[Row]:
     rows = [{"parent_entity_id": "op", "child_entity_id": child, "link_type": "control"} for child in ("mm", "mm2")]
-    return rows + [
+    rows += [
         {"parent_entity_id": "op", "child_entity_id": child, "link_type": "control", "valid_to": "2022-01-04"}
         for child in ("mm3", "mm4")
     ]
+    # What is said of them on the fifth day: that one had been sold a year before, the other on the third day.
+    for child, ended in (("mm5", "2021-01-01"), ("mm6", "2022-01-03")):
+        link = {"parent_entity_id": "op", "child_entity_id": child, "link_type": "control"}
+        rows += [link, link | {"valid_to": ended, "recorded_at": moment(5)}]
+    return rows
 
 
 def _accounts() -> list[Row]:
     classes = {"mm-a": "margin", "op-house": "house", "op-fee": "fee", "op-suspense": "suspense", "outside": "external"}
-    owners = {name: name.split("-")[0] for name in ("mm-a", "mm-b", "mm-c", "mm2-a", "mm3-a", "mm4-a")}
-    owners |= {f"c{number}-spot": f"c{number}" for number in range(1, 10)}
+    owners = {name: name.split("-")[0] for name in ("mm-a", "mm-b", "mm-c", "mm-d", "mm2-a", "mm3-a", "mm4-a")}
+    owners |= {"mm5-a": "mm5", "mm6-a": "mm6"}
+    owners |= {f"c{number}-spot": f"c{number}" for number in range(1, 11)}
     owners |= dict.fromkeys(("op-house", "op-fee", "op-suspense", "outside"), "op")
     return [
         {"account_id": name, "entity_id": owner, "account_class": classes.get(name, "spot")}
@@ -112,6 +118,10 @@ def _ledger() -> list[Row]:
     ledger.book(3, "trade", [("mm-b", "USD", "-500000"), ("c1-spot", "USD", "500000")])
     ledger.book(5, "transfer", [("mm-c", "USD", "1000"), ("c8-spot", "USD", "-1000")])
     ledger.book(5, "transfer", [("mm-b", "USD", "50"), ("c9-spot", "USD", "-50")])
+    ledger.book(5, "trade", [("mm-d", "USD", "-70"), ("c1-spot", "USD", "70")])
+    ledger.book(5, "transfer", [("mm-d", "USD", "70"), ("c10-spot", "USD", "-70")])
+    ledger.book(8, "transfer", [("mm-a", "USD", "10"), ("c1-spot", "USD", "-10")])
+    ledger.book(4, "trade", [("mm5-a", "USD", "-400"), ("mm6-a", "USD", "-600"), ("c1-spot", "USD", "1000")])
     ledger.book(6, "trade", [("mm3-a", "USD", "500"), ("c1-spot", "USD", "-500")])
     ledger.book(7, "trade", [("mm3-a", "USD", "-500"), ("c1-spot", "USD", "500")])
     ledger.book(4, "deposit", [("c7-spot", "USD", "700"), ("outside", "USD", "-700")], reference="wire")
@@ -143,7 +153,7 @@ def _privileges() -> list[Row]:
 
 
 def _attributes() -> list[Row]:
-    shared = [("device", "d", ["mm", "c6"]), ("email_domain", "m", ["mm", "c1"]), ("bank_account", "b", ["mm", "c7"])]
+    shared = [("device", "d", ["mm", "c6"]), ("email_domain", "m", ["mm", "c1"]), ("bank_account", "b", ["mm", "mm2", "c7"])]
     shared += [("withdrawal_address", "crowded", ["mm", *CROWD]), ("bank_account", "house bank", ["op", "bank"])]
     return [
         {"entity_id": entity, "attribute_type": kind, "attribute_hash": value, "recorded_at": "2021-01-01"}
@@ -307,11 +317,12 @@ def test_transfer_to_an_affiliate_needs_a_withdrawal(found: Found, warehouse: Wa
 
 
 def test_suspects_and_who_is_not_one(found: Found, warehouse: Warehouse) -> None:
-    """Neither the victim c7, the crowd, the bank, c2's fee exemption nor c4's secured line; c9 paid a creditor."""
+    """Neither the victim c7, the crowd, the bank, c2's fee exemption nor c4's secured line; c9 paid a creditor, and c1
+    an affiliate's debt from its own money. mm6 owed nothing yet when it was sold, but it did when that was told."""
     expected = {("c6", when) for when in days(1)}
     expected |= {("c3", day(2)), ("c3", day(3)), ("c5", day(2)), ("c5", day(3))}
     expected |= {("mm3", day(4)), ("mm3", day(5))}
-    expected |= {("c8", when) for when in days(5)}
+    expected |= {(name, when) for name in ("c8", "c10", "mm5", "mm6") for when in days(5)}
     assert found("undeclared_affiliates") == expected
     sql = "select message from findings.undeclared_affiliates where subject_id = 'c6' and as_of_date = ?"
     (row,) = warehouse.query(sql, day(1))
@@ -321,8 +332,16 @@ def test_suspects_and_who_is_not_one(found: Found, warehouse: Warehouse) -> None
     )
 
 
-def test_end_of_an_affiliation_is_told_once(found: Found) -> None:
-    assert found("affiliation_removed") == {("mm3", day(4)), ("mm4", day(4))}
+def test_end_of_an_affiliation_is_told_once(found: Found, warehouse: Warehouse) -> None:
+    """Also of mm5, whose link was rewritten so that it never was an affiliate."""
+    assert found("affiliation_removed") == {("mm3", day(4)), ("mm4", day(4)), ("mm5", day(5)), ("mm6", day(3))}
+    sql = "select message, impact_usd from findings.affiliation_removed where subject_id = 'mm5'"
+    (row,) = warehouse.query(sql)
+    assert row["impact_usd"] == 400
+    assert row["message"] == (
+        "On 2022-01-05 mm5 was said never to have been an affiliate; until the day before it was known as one by"
+        " op -> mm5 (control), and it owed 400 USD."
+    )
 
 
 @pytest.mark.parametrize("check", CHECKS)

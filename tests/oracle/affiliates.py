@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 
 from tests.oracle.books import ONE_DAY, Books, Row, day_end, day_start
@@ -145,7 +145,8 @@ class Affiliates:
     def sharers(self, day: date) -> set[str]:
         """Customers that share a hard attribute with an affiliate or the operator.
 
-        That customers know the bank account of the affiliate they were told to pay into makes them its victims.
+        That customers know the bank account of the affiliate they were told to pay into makes them its victims, whoever
+        of the group lists that account besides.
         """
         users: dict[tuple[str, str], set[str]] = defaultdict(set)
         for row in self.books.rows("entity_attributes"):
@@ -158,8 +159,8 @@ class Affiliates:
                 continue
             insiders = {entity for entity in entities if self.relations.entity(entity, day) != "customer"}
             for customer in entities - insiders:
-                suspicious = {i for i in insiders if kind != "bank_account" or (customer, i) not in victims}
-                if suspicious:
+                is_victim = kind == "bank_account" and any((customer, owner) in victims for owner in entities)
+                if insiders and not is_victim:
                     found.add(customer)
         return found
 
@@ -202,17 +203,23 @@ class Affiliates:
         )
 
     def kept_borrowing(self, entity: str, day: date) -> bool:
-        """Whether a customer was an affiliate once and has borrowed ever since its last day as one."""
+        """Whether a customer was an affiliate once and has borrowed ever since its last day as one, be it as known now or
+        as told on that day."""
         if self.relations.entity(entity, day) != "customer":
             return False
+        is_told = entity in self.relations.told_on(day)
         while day >= self.books.first_date and self.borrowing_beyond_dust(entity, day):
             if self.relations.entity(entity, day) == "affiliate":
                 return True
+            if not is_told and entity in self.relations.told_on(day):
+                return True
+            is_told = is_told and entity in self.relations.told_on(day)
             day -= ONE_DAY
         return False
 
     def recipients_of_debt(self, day: date) -> set[str]:
-        """Customers into whose account a transfer of the day moved an affiliate's negative balance."""
+        """Customers into whose account a transfer of the day moved an affiliate's negative balance, so that they owe it
+        now; whatever else happened at that moment happened before."""
         found = set()
         transfers = [
             entry
@@ -221,15 +228,19 @@ class Affiliates:
             and day_start(day) <= entry["effective_at"] < day_end(day)
         ]
         for given in transfers:
-            before = self.ledger.balances_before(given["effective_at"]).get((given["account_id"], given["asset"]), ZERO)
-            relieved = given["amount"] > 0 and before < 0
+            relieved = given["amount"] > 0 and self._balance_after(given) - given["amount"] < 0
             if not relieved or self.relations.account(given["account_id"], day) != "affiliate":
                 continue
             for taken in transfers:
                 same = (taken["transaction_id"], taken["asset"]) == (given["transaction_id"], given["asset"])
-                if same and taken["amount"] < 0 and self.relations.account(taken["account_id"], day) == "customer":
+                is_customer = self.relations.account(taken["account_id"], day) == "customer"
+                if same and is_customer and taken["amount"] < 0 and self._balance_after(taken) < 0:
                     found.add(self.relations.accounts[taken["account_id"]]["entity_id"])
         return found
+
+    def _balance_after(self, entry: Row) -> Decimal:
+        balances = self.ledger.balances_before(entry["effective_at"] + timedelta(microseconds=1))
+        return balances.get((entry["account_id"], entry["asset"]), ZERO)
 
     def suspects(self, day: date) -> set[str]:
         """Entities of undeclared_affiliates on the day."""
@@ -245,4 +256,22 @@ class Affiliates:
         before = day - ONE_DAY
         if before < self.books.first_date:
             return set()
-        return {e for e in self.relations.affiliates(before) if self.relations.entity(e, day) == "customer"}
+        ended = {e for e in self.relations.affiliates(before) if self.relations.entity(e, day) == "customer"}
+        return ended | self._denied(day)
+
+    def _denied(self, day: date) -> set[str]:
+        """Entities told to be affiliates until the day before, of whom it is now known that they weren't even then.
+
+        One that is known to have stopped being an affiliate while it was told to be one is removed on that day.
+        """
+        found = set()
+        told = self.relations.told_on(day - ONE_DAY) - self.relations.told_on(day)
+        for entity in told - self.relations.operators:
+            before = day - ONE_DAY
+            customer_then = self.relations.entity(entity, before) == self.relations.entity(entity, day) == "customer"
+            while before >= self.books.first_date and entity in self.relations.told_on(before):
+                customer_then = customer_then and self.relations.entity(entity, before) == "customer"
+                before -= ONE_DAY
+            if customer_then:
+                found.add(entity)
+        return found

@@ -10,7 +10,7 @@ import csv
 import gzip
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -178,13 +178,15 @@ def latest_versions(rows: list[Row], key: tuple[str, ...], knowledge_at: datetim
 class Books:
     """Everything known at the end of ``last_date``: rows by table, and the calendar they cover.
 
-    ``conflicts`` are keys that came again with other content: table, key, later partition.
+    ``conflicts`` are keys that came again with other content: table, key, later partition. ``link_versions`` are all
+    rows of entity_links, also those that were replaced or aren't known yet; empty if the rows are versions enough.
     """
 
     tables: dict[str, list[Row]]
     first_date: date
     last_date: date
     conflicts: frozenset[Conflict] = frozenset()
+    link_versions: list[Row] = field(default_factory=list)
 
     @property
     def knowledge_at(self) -> datetime:
@@ -200,18 +202,27 @@ class Books:
         """The known rows of a table, reference rows in their latest version."""
         return self.tables.get(table, [])
 
+    def links_told(self, day: date) -> list[Row]:
+        """The links as the day's own knowledge had them."""
+        versions = self.link_versions or self.rows("entity_links")
+        return latest_versions(versions, REFERENCE_KEYS["entity_links"], day_end(day))
+
 
 def read_books(landing: Path, last_date: date) -> Books:
     """Read the landing zone as a run whose last date is ``last_date`` knows it."""
     tables: dict[str, list[Row]] = {}
+    link_versions: list[Row] = []
     knowledge_at = day_end(last_date)
     for table, key in REFERENCE_KEYS.items():
         folder = landing / table
         paths = sorted(path for path in folder.iterdir() if path.is_file()) if folder.is_dir() else []
-        tables[table] = latest_versions([row for path in paths for row in read_file(path)], key, knowledge_at)
+        versions = [row for path in paths for row in read_file(path)]
+        tables[table] = latest_versions(versions, key, knowledge_at)
+        if table == "entity_links":
+            link_versions = versions
     first_dates = [partition for table in DATED_KEYS for partition, _ in _partitions(landing / table)[:1]]
     conflicts: set[Conflict] = set()
     for table in DATED_KEYS:
         rows = _read_dated(landing, table, last_date, conflicts)
         tables[table] = [row for row in rows if row["known_at"] < knowledge_at]
-    return Books(tables, min(first_dates), last_date, frozenset(conflicts))
+    return Books(tables, min(first_dates), last_date, frozenset(conflicts), link_versions)

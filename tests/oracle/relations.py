@@ -123,6 +123,7 @@ class Relations:
         self.books = books
         self.policy = policy
         self._related: dict[date, set[str]] = {}
+        self._told: dict[date, set[str]] = {}
         self.entity_types = {row["entity_id"]: row["entity_type"] for row in books.rows("entities")}
         self.accounts = {row["account_id"]: row for row in books.rows("accounts")}
 
@@ -132,22 +133,31 @@ class Relations:
         by_type = {entity for entity, entity_type in self.entity_types.items() if entity_type == "operator"}
         return by_type | set(self.policy.custodial_subsidiaries)
 
-    def related_at(self, moment: datetime) -> set[str]:
-        """Entities related to the operator at one moment."""
-        links = [link for link in self.books.rows("entity_links") if holds_at(link, moment)]
+    def related_at(self, moment: datetime, links: list[Row]) -> set[str]:
+        """Entities related to the operator at one moment by these links."""
+        links = [link for link in links if holds_at(link, moment)]
         threshold = Fraction(self.policy.ownership_threshold_pct) / 100
         return Graph(links, self.entity_types, self.operators, threshold).related()
 
     def related_on(self, day: date) -> set[str]:
         """Entities related to the operator at any moment of the day."""
         if day not in self._related:
-            moments = {day_start(day)}
-            for link in self.books.rows("entity_links"):
-                for moment in (link["valid_from"], link["valid_to"]):
-                    if moment is not None and day_start(day) <= moment < day_end(day):
-                        moments.add(moment)
-            self._related[day] = set().union(*(self.related_at(moment) for moment in moments))
+            self._related[day] = self._related_during(day, self.books.rows("entity_links"))
         return self._related[day]
+
+    def told_on(self, day: date) -> set[str]:
+        """Entities related to the operator at any moment of the day as that day itself knew it."""
+        if day not in self._told:
+            self._told[day] = self._related_during(day, self.books.links_told(day))
+        return self._told[day]
+
+    def _related_during(self, day: date, links: list[Row]) -> set[str]:
+        moments = {day_start(day)}
+        for link in links:
+            for moment in (link["valid_from"], link["valid_to"]):
+                if moment is not None and day_start(day) <= moment < day_end(day):
+                    moments.add(moment)
+        return set().union(*(self.related_at(moment, links) for moment in moments))
 
     def entity(self, entity_id: str, day: date) -> str:
         """``operator``, ``affiliate`` or ``customer``."""

@@ -1,5 +1,6 @@
 with recursive stakes as (
     select
+        is_as_told,
         parent_entity_id,
         child_entity_id,
         from_at,
@@ -11,6 +12,7 @@ with recursive stakes as (
 
 paths as (
     select
+        is_as_told,
         parent_entity_id as holder_entity_id,
         child_entity_id as held_entity_id,
         from_at,
@@ -21,6 +23,7 @@ paths as (
     from stakes
     union all
     select
+        paths.is_as_told,
         paths.holder_entity_id,
         stakes.child_entity_id as held_entity_id,
         greatest(paths.from_at, stakes.from_at) as from_at,
@@ -31,7 +34,8 @@ paths as (
     from paths
     inner join stakes
         on
-            paths.held_entity_id = stakes.parent_entity_id
+            paths.is_as_told = stakes.is_as_told
+            and paths.held_entity_id = stakes.parent_entity_id
             and paths.from_at < stakes.to_at
             and paths.to_at > stakes.from_at
     where
@@ -41,12 +45,14 @@ paths as (
 
 boundaries as (
     select
+        is_as_told,
         holder_entity_id,
         held_entity_id,
         from_at as boundary_at
     from paths
     union
     select
+        is_as_told,
         holder_entity_id,
         held_entity_id,
         to_at as boundary_at
@@ -55,15 +61,19 @@ boundaries as (
 
 segments as (
     select
+        is_as_told,
         holder_entity_id,
         held_entity_id,
         boundary_at as from_at,
-        lead(boundary_at) over (partition by holder_entity_id, held_entity_id order by boundary_at) as to_at
+        lead(boundary_at) over (
+            partition by is_as_told, holder_entity_id, held_entity_id order by boundary_at
+        ) as to_at
     from boundaries
 ),
 
 summed as (
     select
+        segments.is_as_told,
         segments.holder_entity_id,
         segments.held_entity_id,
         segments.from_at,
@@ -73,14 +83,21 @@ summed as (
     from segments
     inner join paths
         on
-            segments.holder_entity_id = paths.holder_entity_id
+            segments.is_as_told = paths.is_as_told
+            and segments.holder_entity_id = paths.holder_entity_id
             and segments.held_entity_id = paths.held_entity_id
             and segments.from_at >= paths.from_at
             and segments.to_at <= paths.to_at
-    group by segments.holder_entity_id, segments.held_entity_id, segments.from_at, segments.to_at
+    group by
+        segments.is_as_told,
+        segments.holder_entity_id,
+        segments.held_entity_id,
+        segments.from_at,
+        segments.to_at
 )
 
 select
+    is_as_told,
     holder_entity_id,
     held_entity_id,
     from_at,

@@ -1,22 +1,10 @@
-with periods as (
+with released as (
     select
         entity_id,
-        relation,
-        from_date,
-        to_date,
-        lag(relation) over (partition by entity_id order by from_date) as previous_relation,
-        lag(evidence_path) over (partition by entity_id order by from_date) as previous_path
-    from {{ ref('int_affiliates__entity_relation') }}
-),
-
-released as (
-    select
-        entity_id,
-        from_date,
-        to_date,
+        ended_on,
+        customer_to_date,
         previous_path
-    from periods
-    where relation = 'customer' and previous_relation = 'affiliate'
+    from {{ ref('int_affiliates__affiliation_end') }}
 ),
 
 accounts as (
@@ -72,25 +60,26 @@ numbered as (
         borrowing_days.as_of_date,
         borrowing_days.entity_id,
         borrowing_days.value_usd,
-        released.from_date,
+        released.ended_on,
         released.previous_path,
         row_number() over (
-            partition by released.entity_id, released.from_date
+            partition by released.entity_id, released.ended_on
             order by borrowing_days.as_of_date
         ) as days_counted
     from released
     inner join borrowing_days
         on
             released.entity_id = borrowing_days.entity_id
-            and borrowing_days.as_of_date >= released.from_date - 1
-            and released.to_date > borrowing_days.as_of_date
+            and borrowing_days.as_of_date >= released.ended_on - 1
+            and released.customer_to_date > borrowing_days.as_of_date
 )
 
 select
     as_of_date,
     entity_id,
-    from_date as released_on,
+    ended_on as released_on,
     previous_path,
     cast(value_usd as decimal(38, 8)) as value_usd
 from numbered
-where as_of_date >= from_date and as_of_date - from_date + 2 = days_counted
+where as_of_date >= ended_on and as_of_date - ended_on + 2 = days_counted
+qualify row_number() over (partition by entity_id, as_of_date order by ended_on, previous_path) = 1

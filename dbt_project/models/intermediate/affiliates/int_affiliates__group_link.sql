@@ -1,17 +1,48 @@
-with recursive links as (
+with recursive versions as (
     select
         parent_entity_id,
         child_entity_id,
         link_type,
         ownership_pct,
         valid_from,
-        coalesce(valid_to, {{ day_end(run_value('calendar_last_date')) }}) as valid_to
-    from {{ ref('stg_landing__entity_links') }}
+        coalesce(valid_to, {{ day_end(run_value('calendar_last_date')) }}) as valid_to,
+        date_trunc('day', recorded_at) as told_from,
+        date_trunc('day', superseded_at) as told_to
+    from {{ ref('stg_landing__entity_link_versions') }}
     where parent_entity_id <> child_entity_id
+),
+
+-- Told and known differ only where a link was rewritten; the walk along paths is spared if none was.
+links as (
+    select
+        false as is_as_told,
+        parent_entity_id,
+        child_entity_id,
+        link_type,
+        ownership_pct,
+        valid_from,
+        valid_to
+    from versions
+    where told_to is null
+    union all
+    select
+        true as is_as_told,
+        parent_entity_id,
+        child_entity_id,
+        link_type,
+        ownership_pct,
+        greatest(valid_from, told_from) as valid_from,
+        least(valid_to, coalesce(told_to, valid_to)) as valid_to
+    from versions
+    where exists (
+        select 1 from versions as rewritten
+        where rewritten.told_to > {{ day_start(run_value('landing_first_date')) }}
+    )
 ),
 
 in_calendar as (
     select
+        is_as_told,
         parent_entity_id,
         child_entity_id,
         link_type,
@@ -24,6 +55,7 @@ in_calendar as (
 
 possible as (
     select
+        is_as_told,
         parent_entity_id,
         child_entity_id,
         link_type,
@@ -56,6 +88,7 @@ reachable as (
 )
 
 select
+    possible.is_as_told,
     possible.parent_entity_id,
     possible.child_entity_id,
     possible.link_type,

@@ -67,6 +67,7 @@ taken as (
         account_relations.entity_id,
         transfer_entries.account_id,
         transfer_entries.asset,
+        transfer_entries.effective_at,
         -sum(transfer_entries.amount) as amount,
         max(transfer_entries.known_at) as known_at
     from transfer_entries
@@ -82,7 +83,8 @@ taken as (
         transfer_entries.transaction_id,
         account_relations.entity_id,
         transfer_entries.account_id,
-        transfer_entries.asset
+        transfer_entries.asset,
+        transfer_entries.effective_at
     having sum(transfer_entries.amount) < 0
 ),
 
@@ -96,10 +98,24 @@ candidates as (
         relieved.asset,
         relieved.effective_at,
         relieved.effective_date,
-        least(relieved.amount, taken.amount) as amount,
+        relieved.amount as relieved_amount,
+        taken.effective_at as taken_at,
+        taken.amount as taken_amount,
         greatest(relieved.known_at, taken.known_at) as known_at
     from relieved
     inner join taken on relieved.transaction_id = taken.transaction_id and relieved.asset = taken.asset
+),
+
+parties as (
+    select
+        from_account_id as account_id,
+        asset
+    from candidates
+    union
+    select
+        to_account_id as account_id,
+        asset
+    from candidates
 ),
 
 moments as (
@@ -109,16 +125,16 @@ moments as (
         entries.effective_at,
         sum(entries.amount) as change
     from {{ ref('stg_landing__ledger_entries') }} as entries
-    semi join candidates on entries.account_id = candidates.from_account_id and entries.asset = candidates.asset
+    semi join parties on entries.account_id = parties.account_id and entries.asset = parties.asset
     group by entries.account_id, entries.asset, entries.effective_at
 ),
 
-balances_before as (
+balances_after as (
     select
         account_id,
         asset,
         effective_at,
-        sum(change) over (partition by account_id, asset order by effective_at) - change as balance
+        sum(change) over (partition by account_id, asset order by effective_at) as balance
     from moments
 ),
 
@@ -130,6 +146,8 @@ prices as (
     from {{ ref('int_tokens__asset_daily') }}
 ),
 
+-- A debt has moved as far as the affiliate owed it and the recipient owes it now: who pays an affiliate's debt with
+-- money of its own took none over. What else happened at the very moment counts as before it.
 moved as (
     select
         candidates.transaction_id,
@@ -139,15 +157,27 @@ moved as (
         candidates.to_entity_id,
         candidates.asset,
         candidates.effective_date,
-        cast(least(candidates.amount, -balances_before.balance) as decimal(38, 18)) as amount,
+        cast(
+            least(
+                candidates.relieved_amount,
+                candidates.taken_amount,
+                candidates.relieved_amount - givers.balance,
+                -takers.balance
+            ) as decimal(38, 18)
+        ) as amount,
         candidates.known_at
     from candidates
-    inner join balances_before
+    inner join balances_after as givers
         on
-            candidates.from_account_id = balances_before.account_id
-            and candidates.asset = balances_before.asset
-            and candidates.effective_at = balances_before.effective_at
-    where balances_before.balance < 0
+            candidates.from_account_id = givers.account_id
+            and candidates.asset = givers.asset
+            and candidates.effective_at = givers.effective_at
+    inner join balances_after as takers
+        on
+            candidates.to_account_id = takers.account_id
+            and candidates.asset = takers.asset
+            and candidates.taken_at = takers.effective_at
+    where givers.balance < candidates.relieved_amount and takers.balance < 0
 ),
 
 valued as (

@@ -5,6 +5,7 @@ with operators as (
 
 shares as (
     select
+        is_as_told,
         holder_entity_id,
         held_entity_id,
         from_at,
@@ -17,6 +18,7 @@ shares as (
 
 links as (
     select
+        is_as_told,
         parent_entity_id,
         child_entity_id,
         link_type,
@@ -34,6 +36,7 @@ entities as (
 
 shareholders as (
     select
+        shares.is_as_told,
         shares.holder_entity_id as entity_id,
         shares.from_at,
         shares.to_at,
@@ -47,6 +50,7 @@ shareholders as (
 
 controllers as (
     select
+        is_as_told,
         entity_id,
         from_at,
         to_at,
@@ -57,13 +61,16 @@ controllers as (
 
 holders as (
     select
+        tellings.is_as_told,
         operators.entity_id,
         {{ day_start(run_value('landing_first_date')) }} as from_at,
         {{ day_end(run_value('calendar_last_date')) }} as to_at,
         null as evidence_path
     from operators
+    cross join (select distinct links.is_as_told from links) as tellings
     union all
     select
+        is_as_told,
         entity_id,
         from_at,
         to_at,
@@ -73,6 +80,7 @@ holders as (
 
 sister_holders as (
     select
+        shares.is_as_told,
         shares.held_entity_id as entity_id,
         greatest(holders.from_at, shares.from_at) as from_at,
         least(holders.to_at, shares.to_at) as to_at,
@@ -80,7 +88,8 @@ sister_holders as (
     from holders
     inner join shares
         on
-            holders.entity_id = shares.holder_entity_id
+            holders.is_as_told = shares.is_as_told
+            and holders.entity_id = shares.holder_entity_id
             and holders.from_at < shares.to_at
             and holders.to_at > shares.from_at
     where shares.is_control
@@ -88,6 +97,7 @@ sister_holders as (
 
 all_holders as (
     select
+        is_as_told,
         entity_id,
         from_at,
         to_at,
@@ -95,6 +105,7 @@ all_holders as (
     from holders
     union all
     select
+        is_as_told,
         entity_id,
         from_at,
         to_at,
@@ -104,6 +115,7 @@ all_holders as (
 
 held as (
     select
+        shares.is_as_told,
         shares.held_entity_id as entity_id,
         greatest(all_holders.from_at, shares.from_at) as from_at,
         least(all_holders.to_at, shares.to_at) as to_at,
@@ -115,7 +127,8 @@ held as (
     from all_holders
     inner join shares
         on
-            all_holders.entity_id = shares.holder_entity_id
+            all_holders.is_as_told = shares.is_as_told
+            and all_holders.entity_id = shares.holder_entity_id
             and all_holders.from_at < shares.to_at
             and all_holders.to_at > shares.from_at
     where shares.is_threshold or shares.is_control
@@ -123,6 +136,7 @@ held as (
 
 directors as (
     select
+        links.is_as_told,
         links.parent_entity_id as entity_id,
         greatest(all_directed.from_at, links.from_at) as from_at,
         least(all_directed.to_at, links.to_at) as to_at,
@@ -133,7 +147,8 @@ directors as (
     from links
     inner join holders as all_directed
         on
-            links.child_entity_id = all_directed.entity_id
+            links.is_as_told = all_directed.is_as_told
+            and links.child_entity_id = all_directed.entity_id
             and links.from_at < all_directed.to_at
             and links.to_at > all_directed.from_at
     where links.link_type = 'director'
@@ -141,6 +156,7 @@ directors as (
 
 kin as (
     select
+        is_as_told,
         parent_entity_id as entity_id,
         child_entity_id as relative_id,
         from_at,
@@ -149,6 +165,7 @@ kin as (
     where link_type = 'family'
     union all
     select
+        is_as_told,
         child_entity_id as entity_id,
         parent_entity_id as relative_id,
         from_at,
@@ -172,6 +189,7 @@ persons as (
 
 related as (
     select
+        is_as_told,
         entity_id,
         from_at,
         to_at,
@@ -180,6 +198,7 @@ related as (
     from shareholders
     union all
     select
+        is_as_told,
         entity_id,
         from_at,
         to_at,
@@ -188,6 +207,7 @@ related as (
     from held
     union all
     select
+        is_as_told,
         entity_id,
         from_at,
         to_at,
@@ -198,6 +218,7 @@ related as (
 
 related_persons as (
     select
+        related.is_as_told,
         related.entity_id,
         related.from_at,
         related.to_at,
@@ -208,6 +229,7 @@ related_persons as (
 
 family as (
     select
+        kin.is_as_told,
         kin.relative_id as entity_id,
         greatest(related_persons.from_at, kin.from_at) as from_at,
         least(related_persons.to_at, kin.to_at) as to_at,
@@ -217,13 +239,15 @@ family as (
     from related_persons
     inner join kin
         on
-            related_persons.entity_id = kin.entity_id
+            related_persons.is_as_told = kin.is_as_told
+            and related_persons.entity_id = kin.entity_id
             and related_persons.from_at < kin.to_at
             and related_persons.to_at > kin.from_at
 ),
 
 controlling_persons as (
     select
+        is_as_told,
         entity_id,
         from_at,
         to_at,
@@ -231,6 +255,7 @@ controlling_persons as (
     from related_persons
     union all
     select
+        is_as_told,
         entity_id,
         from_at,
         to_at,
@@ -240,6 +265,7 @@ controlling_persons as (
 
 controlled_by_person as (
     select
+        shares.is_as_told,
         shares.held_entity_id as entity_id,
         greatest(controlling_persons.from_at, shares.from_at) as from_at,
         least(controlling_persons.to_at, shares.to_at) as to_at,
@@ -248,7 +274,8 @@ controlled_by_person as (
     from controlling_persons
     inner join shares
         on
-            controlling_persons.entity_id = shares.holder_entity_id
+            controlling_persons.is_as_told = shares.is_as_told
+            and controlling_persons.entity_id = shares.holder_entity_id
             and controlling_persons.from_at < shares.to_at
             and controlling_persons.to_at > shares.from_at
     where shares.is_control
@@ -256,6 +283,7 @@ controlled_by_person as (
 
 unioned as (
     select
+        is_as_told,
         entity_id,
         from_at,
         to_at,
@@ -265,6 +293,7 @@ unioned as (
     from related
     union all
     select
+        is_as_told,
         entity_id,
         from_at,
         to_at,
@@ -274,6 +303,7 @@ unioned as (
     from family
     union all
     select
+        is_as_told,
         entity_id,
         from_at,
         to_at,
@@ -284,6 +314,7 @@ unioned as (
 )
 
 select distinct
+    unioned.is_as_told,
     unioned.entity_id,
     unioned.from_at,
     unioned.to_at,

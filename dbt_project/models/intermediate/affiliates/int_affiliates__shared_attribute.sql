@@ -3,7 +3,7 @@ with attributes as (
         entity_id,
         attribute_type,
         attribute_hash,
-        max(recorded_at) as known_at
+        min(recorded_at) as known_at
     from {{ ref('stg_landing__entity_attributes') }}
     where attribute_type in ('bank_account', 'withdrawal_address', 'device')
     group by entity_id, attribute_type, attribute_hash
@@ -30,12 +30,16 @@ account_holders as (
     from {{ ref('stg_landing__accounts') }}
 ),
 
--- An affiliate tells customers to wire to its bank account: that they know it makes them its victims.
-depositors as (
+-- An affiliate tells customers to wire to its bank account: that they know it makes them its victims, whoever of the
+-- group lists that account besides.
+victims as (
     select distinct
-        customer_entity_id as entity_id,
-        owner_entity_id
-    from {{ ref('int_affiliates__misdirected_deposit') }}
+        deposits.customer_entity_id as entity_id,
+        attributes.attribute_type,
+        attributes.attribute_hash
+    from {{ ref('int_affiliates__misdirected_deposit') }} as deposits
+    inner join attributes on deposits.owner_entity_id = attributes.entity_id
+    where attributes.attribute_type = 'bank_account'
 ),
 
 group_attributes as (
@@ -107,8 +111,8 @@ inner join group_attributes
         and customer_attributes.attribute_hash = group_attributes.attribute_hash
         and customer_attributes.from_date < group_attributes.to_date
         and customer_attributes.to_date > group_attributes.from_date
-left join depositors
+anti join victims
     on
-        customer_attributes.entity_id = depositors.entity_id
-        and group_attributes.entity_id = depositors.owner_entity_id
-where depositors.entity_id is null or customer_attributes.attribute_type <> 'bank_account'
+        customer_attributes.entity_id = victims.entity_id
+        and customer_attributes.attribute_type = victims.attribute_type
+        and customer_attributes.attribute_hash = victims.attribute_hash

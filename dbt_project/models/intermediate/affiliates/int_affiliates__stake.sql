@@ -1,5 +1,6 @@
 with links as (
     select
+        is_as_told,
         parent_entity_id,
         child_entity_id,
         link_type,
@@ -12,12 +13,14 @@ with links as (
 
 boundaries as (
     select
+        is_as_told,
         parent_entity_id,
         child_entity_id,
         from_at as boundary_at
     from links
     union
     select
+        is_as_told,
         parent_entity_id,
         child_entity_id,
         to_at as boundary_at
@@ -26,15 +29,19 @@ boundaries as (
 
 segments as (
     select
+        is_as_told,
         parent_entity_id,
         child_entity_id,
         boundary_at as from_at,
-        lead(boundary_at) over (partition by parent_entity_id, child_entity_id order by boundary_at) as to_at
+        lead(boundary_at) over (
+            partition by is_as_told, parent_entity_id, child_entity_id order by boundary_at
+        ) as to_at
     from boundaries
 ),
 
 held as (
     select
+        segments.is_as_told,
         segments.parent_entity_id,
         segments.child_entity_id,
         segments.from_at,
@@ -45,15 +52,22 @@ held as (
     from segments
     inner join links
         on
-            segments.parent_entity_id = links.parent_entity_id
+            segments.is_as_told = links.is_as_told
+            and segments.parent_entity_id = links.parent_entity_id
             and segments.child_entity_id = links.child_entity_id
             and segments.from_at >= links.from_at
             and segments.to_at <= links.to_at
-    group by segments.parent_entity_id, segments.child_entity_id, segments.from_at, segments.to_at
+    group by
+        segments.is_as_told,
+        segments.parent_entity_id,
+        segments.child_entity_id,
+        segments.from_at,
+        segments.to_at
 ),
 
 rated as (
     select
+        is_as_told,
         parent_entity_id,
         child_entity_id,
         from_at,
@@ -71,6 +85,7 @@ rated as (
 )
 
 select
+    is_as_told,
     parent_entity_id,
     child_entity_id,
     from_at,
