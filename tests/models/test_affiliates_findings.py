@@ -153,7 +153,11 @@ def _privileges() -> list[Row]:
 
 
 def _attributes() -> list[Row]:
-    shared = [("device", "d", ["mm", "c6"]), ("email_domain", "m", ["mm", "c1"]), ("bank_account", "b", ["mm", "mm2", "c7"])]
+    shared = [
+        ("device", "d", ["mm", "c6"]),
+        ("email_domain", "m", ["mm", "c1"]),
+        ("bank_account", "b", ["mm", "mm2", "c7"]),
+    ]
     shared += [("withdrawal_address", "crowded", ["mm", *CROWD]), ("bank_account", "house bank", ["op", "bank"])]
     return [
         {"entity_id": entity, "attribute_type": kind, "attribute_hash": value, "recorded_at": "2021-01-01"}

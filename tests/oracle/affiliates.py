@@ -203,8 +203,8 @@ class Affiliates:
         )
 
     def kept_borrowing(self, entity: str, day: date) -> bool:
-        """Whether a customer was an affiliate once and has borrowed ever since its last day as one, be it as known now or
-        as told on that day."""
+        """Whether a customer was an affiliate once, by what is known now or by what was told on that day, and has
+        borrowed ever since its last day as one."""
         if self.relations.entity(entity, day) != "customer":
             return False
         is_told = entity in self.relations.told_on(day)

@@ -16,7 +16,7 @@ exposures as (
     from {{ ref('fct_affiliate_exposure_daily') }}
 ),
 
--- Who is told of once isn't told of again when the end's own recording follows it.
+-- An end that is known of isn't told again on the day on which it was recorded.
 denied as (
     select
         rewritten.entity_id,
@@ -59,7 +59,8 @@ removed as (
         coalesce(owed_by_denied.value_usd, 0) as owed_usd,
         'was said never to have been an affiliate; until the day before it was known as one by ' as change_text
     from denied
-    left join owed_by_denied on denied.ended_on = owed_by_denied.as_of_date and denied.entity_id = owed_by_denied.entity_id
+    left join owed_by_denied
+        on denied.ended_on = owed_by_denied.as_of_date and denied.entity_id = owed_by_denied.entity_id
 )
 
 select

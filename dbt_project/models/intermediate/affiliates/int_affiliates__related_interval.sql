@@ -59,6 +59,11 @@ controllers as (
     where is_control and entity_id not in (select operators.entity_id from operators)
 ),
 
+tellings as (
+    select distinct is_as_told
+    from links
+),
+
 holders as (
     select
         tellings.is_as_told,
@@ -67,7 +72,7 @@ holders as (
         {{ day_end(run_value('calendar_last_date')) }} as to_at,
         null as evidence_path
     from operators
-    cross join (select distinct links.is_as_told from links) as tellings
+    cross join tellings
     union all
     select
         is_as_told,

@@ -20,7 +20,8 @@ dated as (
         amount,
         cast(period_start as date) as from_date,
         case
-            when period_end <> date_trunc('day', period_end) or period_end = period_start then cast(period_end as date) + 1
+            when period_end = period_start or period_end <> date_trunc('day', period_end)
+                then cast(period_end as date) + 1
             when
                 period_start = date_trunc('month', period_start) and cast(period_end as date) = last_day(period_end)
                 then cast(period_end as date) + 1
