@@ -162,6 +162,14 @@ def test_the_catalogue_names_every_fault() -> None:
     assert [line.split()[0] for line in fault_lines()] == list(FAULTS)
 
 
+def test_faults_that_touch_the_same_thing_are_planted_apart(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    names = ["engine_shows_more", "twin"]
+    monkeypatch.setitem(FAULTS, "twin", type("Twin", (FAULTS[names[0]],), {"name": "twin"}))
+    assert compatible_groups(names) == [("engine_shows_more",), ("twin",)]
+    with pytest.raises(ConfigurationError, match="don't go together: both touch engine ETH; plant them apart"):
+        simulate("healthy", tmp_path / "out", days=12, accounts=20, faults=names)
+
+
 def test_the_command_line_lists_faults_and_needs_nothing_else_for_it() -> None:
     result = CliRunner().invoke(app, ["simulate", "--list-faults"])
     assert (result.exit_code, result.output.splitlines()) == (0, fault_lines())

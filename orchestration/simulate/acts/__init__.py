@@ -1,8 +1,9 @@
 """The acts of a story: small modules that change the plan, the days or the reports of an otherwise sound exchange.
 
-An act never touches tables: it changes the world before the book opens, posts through the book, turns the day's
+A story's act never touches tables: it changes the world before the book opens, posts through the book, turns the day's
 controls, or changes what management publishes. Tables are derived afterwards, so every consequence is in them. A new
-act (or planted fault) is a class registered here and named in a scenario's YAML.
+act is a class registered here and named in a scenario's YAML. Planted faults (package ``faults``) are acts too, with a
+registry of their own; the last hooks, which change what is delivered, are theirs.
 """
 
 from __future__ import annotations

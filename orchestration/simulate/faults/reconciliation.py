@@ -449,6 +449,7 @@ class _Border(Fault):
     """A deposit or withdrawal of 150 dollars, of which one side is not as it should be."""
 
     units: ClassVar[int] = 15_000
+    transaction: int | None = None
 
     @override
     def prepare(self, world: World, paths: PricePaths) -> None:
@@ -474,7 +475,7 @@ class _Border(Fault):
 
     def remember(self, account: str, today: Today, tables: dict[str, pa.Table]) -> None:
         """Remember which entry of the transaction is on an account."""
-        if today.day == self.plan.day and hasattr(self, "transaction"):
+        if today.day == self.plan.day and self.transaction is not None:
             ledger = tables["ledger_entries"]
             (row,) = rows_where(ledger, transaction_id=transaction_id(self.transaction), account_id=account)
             self.entry = ledger["entry_id"][row].as_py()
