@@ -25,6 +25,8 @@ app = typer.Typer(
 )
 import_app = typer.Typer(help="Turn records of other kinds into a landing zone.")
 app.add_typer(import_app, name="import")
+bench_app = typer.Typer(help="Measure what Ringfence finds, beside what people use today.")
+app.add_typer(bench_app, name="bench")
 
 
 class _State:
@@ -260,6 +262,32 @@ def dev(
     from orchestration.settings import from_environment
 
     start_ui(from_environment(landing=landing, warehouse=warehouse, policy_file=policy), port=port)
+
+
+@bench_app.command("detection")
+def bench_detection(
+    seeds: Annotated[int, typer.Option("--seeds", min=1, help="Exchanges of each kind.")] = 10,
+    rival_seeds: Annotated[int, typer.Option("--rival-seeds", min=0, help="Of these, how many rivals look at.")] = 2,
+    days: Annotated[int, typer.Option("--days", min=1, help="Days simulated, at least what the faults need.")] = 45,
+    accounts: Annotated[int, typer.Option("--accounts", min=20, help="Customers' accounts.")] = 60,
+    processes: Annotated[int, typer.Option("--processes", min=1, help="Exchanges judged at a time.")] = 2,
+    out: Annotated[Path, typer.Option("--out", help="Folder for the table, the page and the figures.")] = Path(
+        "build/bench"
+    ),
+    verbose: Verbose = False,
+) -> None:
+    """Plant every fault, and count what is found, when, and how often a healthy exchange raises an alarm."""
+    from orchestration import progress
+    from orchestration.bench.detection import BenchmarkPlan, observe_all
+    from orchestration.bench.detection_output import text_lines, write_results
+    from orchestration.bench.scoring import score
+    from orchestration.reading.console import progress_shown
+
+    plan = BenchmarkPlan(seeds, min(rival_seeds, seeds), days, accounts, processes)
+    with progress_shown(enabled=not verbose):
+        observations = observe_all(plan, lambda done, all_: progress.report("judging", f"exchange {done} of {all_}"))
+    scores = score(observations)
+    _print_lines([*text_lines(plan, scores), "", *(f"wrote {path}" for path in write_results(out, plan, scores))])
 
 
 def _fail(message: str, status: int) -> int:

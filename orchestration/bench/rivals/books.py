@@ -49,7 +49,8 @@ def _rows(table: Table, landing: Path) -> str:
         f"try_cast({column.name} as {_TYPES.get(column.kind, column.duckdb_type)}) as {column.name}"
         for column in table.columns
     )
-    day = "try_cast(regexp_extract(filename, 'date=([0-9-]{10})', 1) as date)" if table.dated else "null::date"
+    if table.dated:
+        columns += ", try_cast(regexp_extract(filename, 'date=([0-9-]{10})', 1) as date) as day"
     texts = ", ".join(f"cast({name} as varchar) as {name}" for name in table.column_names)
     folder = landing / table.name
     parts = []
@@ -63,7 +64,7 @@ def _rows(table: Table, landing: Path) -> str:
     if not parts:
         empty = ", ".join(f"null::varchar as {name}" for name in table.column_names)
         parts = [f"select {empty}, '' as filename where false"]
-    return f"select distinct {columns}, {day} as day from ({' union all '.join(parts)})"
+    return f"select distinct {columns} from ({' union all '.join(parts)})"
 
 
 def _lacks_columns(table: Table, reader: str, names: str, options: str) -> bool:

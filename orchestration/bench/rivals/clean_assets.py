@@ -65,6 +65,4 @@ def clean_asset_alarms(books: DailyBooks) -> set[Alarm]:
         {"day_outflow": DAY_OUTFLOW, "week_outflow": WEEK_OUTFLOW, "clean_share": CLEAN_SHARE},
     ).fetchall()
     measures = ("outflow of a day", "outflow of a week", "clean share")
-    return {
-        Alarm(day, "", what) for day, *signs in rows for what, is_on in zip(measures, signs, strict=True) if is_on
-    }
+    return {Alarm(day, "", what) for day, *signs in rows for what, is_on in zip(measures, signs, strict=True) if is_on}

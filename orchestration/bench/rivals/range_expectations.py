@@ -84,8 +84,10 @@ def _validate(frame: Any, bounds: dict[str, tuple[float | None, float | None]]) 
 
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False}
-    batch = context.data_sources.add_pandas("newcomer").add_dataframe_asset("daily").add_batch_definition_whole_dataframe(
-        "all"
+    batch = (
+        context.data_sources.add_pandas("newcomer")
+        .add_dataframe_asset("daily")
+        .add_batch_definition_whole_dataframe("all")
     )
     suite = gx.ExpectationSuite(
         name="ranges",
