@@ -12,7 +12,7 @@ export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export GX_ANALYTICS_ENABLED := false
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: setup demo test lint
+.PHONY: setup demo test lint bench-detection
 
 setup: $(STAMP)
 	@$(BIN)/python -m orchestration.warehouse.prepare
@@ -35,3 +35,7 @@ lint: setup
 	$(BIN)/mypy
 	$(BIN)/sqlfluff lint --disable-progress-bar dbt_project/models dbt_project/tests
 	$(BIN)/python -m orchestration.warehouse.prepare --strict
+
+# Sizes as arguments: make bench-detection ARGUMENTS="--seeds 50".
+bench-detection: setup
+	$(BIN)/ringfence bench detection $(ARGUMENTS)

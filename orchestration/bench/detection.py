@@ -139,7 +139,7 @@ def _rival_alarms(
 
 
 def observe_all(plan: BenchmarkPlan, on_progress: Callable[[int, int], None]) -> list[Observation]:
-    """Observe every exchange of the plan, several at a time; the order of the results doesn't depend on who is first."""
+    """Observe every exchange of the plan, several at a time, in the plan's order."""
     exchanges: Sequence[Exchange] = list(plan.exchanges())
     observations = []
     with ProcessPoolExecutor(plan.processes, mp_context=get_context("spawn")) as pool:

@@ -24,9 +24,8 @@ def percent(share: Fraction | None) -> str:
     if share is None:
         return "–"
     thousandths = share.numerator * 1000 // share.denominator
-    return (
-        f"{thousandths // 10} %" if thousandths % 10 == 0 and share * 1000 == thousandths else f"{thousandths / 10} %"
-    )
+    is_whole = share * 100 == thousandths // 10
+    return f"{thousandths // 10} %" if is_whole else f"{thousandths // 10}.{thousandths % 10} %"
 
 
 def cell(form: str, score: ToolScore | None) -> tuple[str, str]:
@@ -46,11 +45,11 @@ def text_lines(plan: BenchmarkPlan, scores: Scores) -> list[str]:
     """What came out, for a terminal."""
     lines = [f"{plan.seeds} seeds, {plan.accounts} accounts; rivals on {plan.rival_seeds} of them", ""]
     lines.append(f"{'check':36} {'expected':>9} {'found':>9} {'false':>7} {'recall':>8} {'precision':>10}")
-    for check in scores.checks:
-        lines.append(
-            f"{check.check:36} {check.expected:9,} {check.found:9,} {check.unexpected:7,}"
-            f" {percent(check.recall):>8} {percent(check.precision):>10}"
-        )
+    lines += [
+        f"{check.check:36} {check.expected:9,} {check.found:9,} {check.unexpected:7,}"
+        f" {percent(check.recall):>8} {percent(check.precision):>10}"
+        for check in scores.checks
+    ]
     lines += ["", f"{'alarms of healthy exchanges':36} {'days':>9} {'alarms':>9} {'a year':>9}"]
     lines += [f"{row.tool:36} {row.days:9,} {row.alarms:9,} {float(row.alarms_a_year):9.1f}" for row in scores.healthy]
     lines += ["", *_fault_table(scores.faults), ""]

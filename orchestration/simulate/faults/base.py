@@ -50,11 +50,18 @@ class Fault(Act):
     minimum_days: ClassVar[int] = 12
     day: ClassVar[int] = 5
     """The day on which it is planted, counted from the first (0), or from the end if negative (-1 is the last)."""
+    is_from_the_start: ClassVar[bool] = False
+    """Whether it holds on every day, so that there is no day of planting but the first."""
 
     @classmethod
     def planting_day(cls, scenario: Scenario) -> int:
-        """The number of the day on which the fault is planted in a scenario."""
-        return cls.day if cls.day >= 0 else scenario.days + cls.day
+        """The number of the day on which the fault is planted in a scenario.
+
+        A longer exchange has more days before it, and as many after it as the shortest.
+        """
+        if cls.is_from_the_start:
+            return 0
+        return scenario.days + (cls.day if cls.day < 0 else cls.day - cls.minimum_days)
 
     @classmethod
     def later_after(cls, scenario: Scenario) -> int:

@@ -40,6 +40,7 @@ class PriceNeverQuoted(OwnAsset):
     """Customers are owed something that nobody prices."""
 
     name = "price_never_quoted"
+    is_from_the_start = True
     check = "prices_complete"
     form = OBVIOUS
     description = "Customers are owed an asset that no source has a price for."
@@ -628,6 +629,7 @@ class AddressInOtherCase(Fault):
     """Two spellings of one address."""
 
     name = "address_in_other_case"
+    is_from_the_start = True
     check = "wallets_counted_once"
     form = QUIET
     description = "Two wallets have one address, written in small letters here and in capitals there."
