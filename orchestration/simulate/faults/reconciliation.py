@@ -44,7 +44,6 @@ class PriceNeverQuoted(OwnAsset):
     check = "prices_complete"
     form = OBVIOUS
     description = "Customers are owed an asset that no source has a price for."
-    day = 0
 
     @override
     def quotes(self, day: int) -> dict[str, Decimal]:
@@ -633,7 +632,6 @@ class AddressInOtherCase(Fault):
     check = "wallets_counted_once"
     form = QUIET
     description = "Two wallets have one address, written in small letters here and in capitals there."
-    day = 0
 
     @override
     def prepare(self, world: World, paths: PricePaths) -> None:
