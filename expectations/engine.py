@@ -77,7 +77,7 @@ def run_suites(
     binary float. With ``data_docs`` the results are also written there as static pages.
     """
     outcomes: list[RuleOutcome] = []
-    with _quiet_logging(), _datasource(build_file) as (context, source):
+    with quiet_logging(), _datasource(build_file) as (context, source):
         for suite in suites:
             outcomes.extend(_run_suite(context, source, suite, stage))
         if data_docs is not None:
@@ -86,7 +86,7 @@ def run_suites(
 
 
 @contextmanager
-def _quiet_logging() -> Iterator[None]:
+def quiet_logging() -> Iterator[None]:
     """Failing rules are results here, not news for the log."""
     logger = logging.getLogger("great_expectations")
     level = logger.level
