@@ -23,7 +23,8 @@ INTEGRITY_MODELS = "fqn:ringfence.findings.integrity"
 _NO_TESTS = ("resource_type:test", "resource_type:unit_test")
 # A run tests what it publishes and that each hop conserves what it was given; the inner layers' tests, some seconds
 # of fixed cost a run, belong to the project's own test suite.
-_INNER_TESTS = tuple(f"fqn:ringfence.{layer},resource_type:test" for layer in ("staging", "intermediate", "findings"))
+_INNER_LAYERS = ("staging", "intermediate", "findings", "evidence")
+_INNER_TESTS = tuple(f"fqn:ringfence.{layer},resource_type:test" for layer in _INNER_LAYERS)
 
 
 def prepare_run(settings: Settings, run_id: str, first_date: date, last_date: date) -> RunContext:
