@@ -141,6 +141,26 @@ left the landing zone and took no row along; abandoned: the run was killed
         """,
     ),
     _table(
+        "finding_source",
+        "Accepted rows behind the findings that stand, the largest first. Grain: one row per finding and landing row"
+        " shown for it; their content is in audit.source_row, their files in audit.load. Integrity findings name"
+        " their rows in their evidence instead.",
+        """
+        as_of_date | date not null | day of the finding
+        check_name | varchar not null | check of the finding
+        subject_type | varchar not null | what subject_id identifies
+        subject_id | varchar not null | subject of the finding
+        asset | varchar | asset of the finding; null if it is not about one
+        source_table | varchar not null | table of the landing contract
+        position | bigint not null | place among the rows of that table behind the finding, 1 for the largest
+        row_key | varchar not null | key of the row; parts of a composite key are joined by |
+        source_file | varchar not null | file the row was accepted from, relative to the landing zone
+        source_row | bigint not null | row in that file, counted from 1, a header not counted
+        size | decimal(38,18) | what the order goes by, zero or more: units moved or held, USD of a volume or limit
+        rows_in_all | bigint not null | rows of that table behind the finding, those not kept included
+        """,
+    ),
+    _table(
         "published_figure",
         "Append-only record of headline figures: a row is added when a run publishes another value than the last.",
         """
@@ -163,6 +183,7 @@ left the landing zone and took no row along; abandoned: the run was killed
         name | varchar not null | setting as section.name, or checks.check_name
         item | varchar | item of a list or map; enabled or severity of a check; null for a single value
         value | varchar | value as exact text; null for an item of a list
+        is_default | boolean | whether the default policy says the same
         """,
     ),
 )
@@ -176,6 +197,16 @@ def table_named(name: str) -> AuditTable:
     raise KeyError(f"audit has no table {name}")
 
 
+def _add_new_columns(connection: duckdb.DuckDBPyConnection, table: AuditTable) -> None:
+    """Give the table of an older warehouse the columns that came later; they are null in the rows it holds."""
+    rows = connection.execute(f"select column_name from (describe audit.{table.name})").fetchall()
+    existing = {name for (name,) in rows}
+    for column in table.columns:
+        if column.name not in existing:
+            type_ = column.definition.removesuffix(" not null")
+            connection.execute(f"alter table audit.{table.name} add column {column.name} {type_}")
+
+
 def create_audit_schema(connection: duckdb.DuckDBPyConnection) -> None:
     """Create schema ``audit`` with those tables that don't exist yet, and describe all of them in the database."""
     connection.execute("create schema if not exists audit")
@@ -183,6 +214,7 @@ def create_audit_schema(connection: duckdb.DuckDBPyConnection) -> None:
         parts = [f"{column.name} {column.definition}" for column in table.columns]
         parts += [table.constraint] if table.constraint else []
         connection.execute(f"create table if not exists audit.{table.name} ({', '.join(parts)})")
+        _add_new_columns(connection, table)
         connection.execute(f"comment on table audit.{table.name} is {quoted(table.description)}")
         for column in table.columns:
             connection.execute(f"comment on column audit.{table.name}.{column.name} is {quoted(column.description)}")

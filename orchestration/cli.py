@@ -131,6 +131,43 @@ def findings(
 
 
 @app.command()
+def explain(
+    check: Annotated[str, typer.Argument(help="Name of a check, as findings show it.")],
+    warehouse: Annotated[Path | None, typer.Option("--warehouse", help="Folder of the warehouse.")] = None,
+    day: Annotated[date | None, _optional_day("--date", "Day of the finding to trace.")] = None,
+    subject: Annotated[str | None, typer.Option("--subject", help="Subject of the finding to trace.")] = None,
+    asset: Annotated[str | None, typer.Option("--asset", help="Asset, if the subject has findings in several.")] = None,
+    policy: PolicyFile = None,
+    verbose: Verbose = False,
+) -> None:
+    """Say what a check means; with a warehouse, day and subject, trace its finding down to source rows and files."""
+    from orchestration.reading.explanation import explanation_lines, find_check, read_explanation
+
+    explanation = read_explanation(find_check(check))
+    if (day is None) != (subject is None) or (asset is not None and subject is None):
+        raise ConfigurationError("a finding is named by --date and --subject together, and --asset if need be")
+    if warehouse is None:
+        if day is not None:
+            raise ConfigurationError("give --warehouse too: findings stand in a warehouse")
+        from orchestration.policy import policy_of_file
+
+        _print_lines(list(explanation_lines(explanation, policy_of_file(policy))))
+        return
+    if policy is not None:
+        raise ConfigurationError("give --policy or --warehouse: a warehouse has the policy it was built with")
+    from orchestration.reading.published import published_connection
+    from orchestration.reading.trace import policy_of_warehouse, standing_line, traced_lines
+    from orchestration.settings import WarehousePaths
+
+    with published_connection(WarehousePaths(warehouse.resolve())) as connection:
+        if day is not None and subject is not None:
+            _print_lines(list(traced_lines(connection, explanation, day, subject, asset)))
+            return
+        _print_lines(list(explanation_lines(explanation, policy_of_warehouse(connection))))
+        _print_lines(["", f"In this warehouse: {standing_line(connection, explanation.check)}"])
+
+
+@app.command()
 def query(
     sql: Annotated[str, typer.Argument(help="One SQL statement on schemas marts and audit.")],
     warehouse: WarehouseFolder,

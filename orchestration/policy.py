@@ -7,23 +7,35 @@ What doesn't: any rule that uses a threshold (those are models).
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from decimal import Decimal
+from difflib import get_close_matches
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import duckdb
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from orchestration.checks import CHECKS, Severity, checks_by_name
+from orchestration.checks import CHECK_DISABLED, CHECKS, Check, Severity, checks_by_name
 from orchestration.errors import ConfigurationError
 
 DEFAULT_POLICY_FILE = Path(__file__).with_name("policy_default.yaml")
 
-_Exact = Field(ge=0, max_digits=38, decimal_places=18)
-Amount = Annotated[Decimal, _Exact]
-Percentage = Annotated[Decimal, _Exact, Field(le=100)]
-Days = Annotated[int, Field(ge=0, le=36_500)]
+
+def _no_truth_value(value: Any) -> Any:
+    """YAML reads yes, no, on and off as truth values, and those would pass for the numbers 1 and 0."""
+    if isinstance(value, bool):
+        raise ValueError("Input should be a number")  # noqa: TRY004 (pydantic reports ValueErrors)
+    return value
+
+
+_Number = BeforeValidator(_no_truth_value)
+Amount = Annotated[Decimal, _Number, Field(ge=0, max_digits=38, decimal_places=18)]
+Percentage = Annotated[Decimal, _Number, Field(ge=0, le=100, max_digits=38, decimal_places=18)]
+Days = Annotated[int, _Number, Field(ge=0, le=36_500)]
 Custody = Literal["hot", "cold", "custodian", "bank", "venue", "staked"]
 
 
@@ -71,8 +83,8 @@ class CollateralPolicy(_Section):
 class RelationPolicy(_Section):
     """When two entities are related."""
 
-    ownership_threshold_pct: Percentage = Field(gt=0)
-    shared_attribute_max_entities: int = Field(ge=2)
+    ownership_threshold_pct: Annotated[Percentage, Field(gt=0)]
+    shared_attribute_max_entities: Annotated[int, _Number, Field(ge=2)]
 
 
 class PricesPolicy(_Section):
@@ -86,8 +98,10 @@ class ReconciliationPolicy(_Section):
     """How far two sources may be apart."""
 
     engine_drift_usd: Amount
+    engine_drift_units_by_asset: dict[str, Amount]
     engine_drift_pct_of_liability: Percentage
     roll_forward_usd: Amount
+    roll_forward_units_by_asset: dict[str, Amount]
     reported_difference_pct: Percentage
     unmatched_transfer_days: Days
 
@@ -102,7 +116,7 @@ class AffiliatesPolicy(_Section):
 class WindowDressingPolicy(_Section):
     """What in- and outflow around a snapshot is suspicious."""
 
-    days: int = Field(ge=1)
+    days: Annotated[Days, Field(ge=1)]
     flow_pct_of_reserves: Percentage
 
 
@@ -127,14 +141,14 @@ class OwnTokenPolicy(_Section):
 
     concentration_pct: Percentage
     liquidation_participation_pct: Percentage
-    liquidation_horizon_days: int = Field(ge=1)
+    liquidation_horizon_days: Annotated[Days, Field(ge=1)]
     liquidation_impact_factor: Amount
 
 
 class LiquidityPolicy(_Section):
     """What must be at hand for withdrawals."""
 
-    window_days: int = Field(ge=1)
+    window_days: Annotated[Days, Field(ge=1)]
     liquid_custody: list[Custody]
 
 
@@ -186,7 +200,9 @@ def _mapping_without_repetition(loader: yaml.SafeLoader, node: yaml.MappingNode)
     names = [loader.construct_object(key) for key, _ in node.value]
     repeated = next((name for number, name in enumerate(names) if name in names[:number]), None)
     if repeated is not None:
-        raise yaml.constructor.ConstructorError(None, None, f"{repeated} is set twice", node.start_mark)
+        raise yaml.constructor.ConstructorError(
+            None, None, f"{repeated} is set twice; keep one of them", node.start_mark
+        )
     return loader.construct_mapping(node, deep=True)
 
 
@@ -206,7 +222,7 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         content = yaml.load(path.read_text(encoding="utf-8"), Loader=_ExactLoader)  # noqa: S506 (a SafeLoader)
     except OSError as error:
-        raise ConfigurationError(f"policy file {path} can't be read: {error.strerror}") from error
+        raise ConfigurationError(f"policy file {path} can't be read: {error.strerror}; check --policy") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"policy file {path} is not valid YAML: {' '.join(str(error).split())}") from error
     if content is None:
@@ -216,18 +232,42 @@ def _read(path: Path) -> dict[str, Any]:
     return content
 
 
-_IN_OUR_WORDS = {
-    "extra_forbidden": "no such setting",
-    "model_type": "must hold settings by name",
-    "dict_type": "must hold settings by name",
-}
+def _nearest(name: str, names: Iterable[str]) -> str:
+    near = get_close_matches(name, tuple(names), n=2, cutoff=0.5)
+    return f"did you mean {' or '.join(near)}?" if near else f"what there is stands in {DEFAULT_POLICY_FILE.name}"
+
+
+def _known_keys(settings: Mapping[str, Any], place: tuple[str | int, ...]) -> list[str]:
+    """Keys that the default policy has where an unknown one was found."""
+    for part in place[:-1]:
+        settings = settings.get(str(part), {})
+    return list(settings) or list(CheckPolicy.model_fields)
+
+
+_IN_OUR_WORDS = {"model_type": "must hold settings by name", "dict_type": "must hold settings by name"}
+
+
+def _refused(path: Path, error: ValidationError) -> ConfigurationError:
+    """The first thing wrong with a policy file: file, key, what is wrong, and what to do about it."""
+    first, number = error.errors()[0], error.error_count()
+    place = tuple(part for part in first["loc"] if part != "[key]")
+    key, found = ".".join(str(part) for part in place), first["input"]
+    defaults = _read(DEFAULT_POLICY_FILE)
+    if first["type"] == "extra_forbidden":
+        reason = f"no such setting; {_nearest(str(place[-1]), _known_keys(defaults, place))}"
+    else:
+        wanted = _IN_OUR_WORDS.get(first["type"], first["msg"].removeprefix("Value error, "))
+        wanted = wanted[:1].lower() + wanted[1:]
+        reason = f"{wanted}, not {found!s}; correct it, or leave it out to keep the default"
+    more = f" (and {number - 1} more)" if number > 1 else ""
+    return ConfigurationError(f"policy file {path}: {key}: {reason}{more}")
 
 
 def load_policy(path: Path | None = None) -> Policy:
     """Return the default policy with the settings of ``path`` in place of its own.
 
-    Raises ConfigurationError, naming the setting, if the file can't be read, names an unknown setting or check, or
-    holds a value out of range.
+    Raises ConfigurationError, naming the file, the setting and the remedy, if the file can't be read, names an unknown
+    setting or check or the same one twice, or holds a value out of range.
     """
     settings = _read(DEFAULT_POLICY_FILE)
     if path is not None:
@@ -235,13 +275,10 @@ def load_policy(path: Path | None = None) -> Policy:
     try:
         policy = Policy.model_validate(settings)
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        problem = _IN_OUR_WORDS.get(first["type"], first["msg"])
-        raise ConfigurationError(f"policy file {path}: {place}: {problem}") from error
-    unknown = sorted(set(policy.checks) - set(checks_by_name()))
-    if unknown:
-        raise ConfigurationError(f"policy file {path}: checks: no check is named {', '.join(unknown)}")
+        raise _refused(path or DEFAULT_POLICY_FILE, error) from error
+    for name in sorted(set(policy.checks) - set(checks_by_name())):
+        remedy = "it stays on, leave it out" if name == CHECK_DISABLED.name else _nearest(name, checks_by_name())
+        raise ConfigurationError(f"policy file {path}: checks: no check is named {name}; {remedy}")
     return policy
 
 
@@ -262,16 +299,21 @@ def _scalars_and_items(policy: Policy) -> tuple[list[tuple[str, Decimal]], list[
     return scalars, items
 
 
+def _check_settings(policy: Policy) -> list[tuple[str, str, str, bool]]:
+    """Name, kind, severity and whether it is enabled, of every check."""
+    settings = []
+    for check in CHECKS:
+        override = policy.checks.get(check.name, CheckPolicy())
+        settings.append((check.name, check.kind.value, (override.severity or check.severity).value, override.enabled))
+    return settings
+
+
 def write_policy(connection: duckdb.DuckDBPyConnection, policy: Policy) -> None:
     """Replace the tables ``policy.setting``, ``policy.list_item`` and ``policy.check_setting`` by this policy.
 
     Settings are named ``section.name``. Lists have items without value, maps have items with one.
     """
     scalars, items = _scalars_and_items(policy)
-    checks = []
-    for check in CHECKS:
-        override = policy.checks.get(check.name, CheckPolicy())
-        checks.append((check.name, check.kind.value, (override.severity or check.severity).value, override.enabled))
     connection.execute("create schema if not exists policy")
     connection.execute("create or replace table policy.setting (name varchar primary key, value decimal(38,18))")
     connection.execute("create or replace table policy.list_item (name varchar, item varchar, value decimal(38,18))")
@@ -282,4 +324,65 @@ def write_policy(connection: duckdb.DuckDBPyConnection, policy: Policy) -> None:
     connection.executemany("insert into policy.setting values (?, ?)", scalars)
     if items:
         connection.executemany("insert into policy.list_item values (?, ?, ?)", items)
-    connection.executemany("insert into policy.check_setting values (?, ?, ?, ?)", checks)
+    connection.executemany("insert into policy.check_setting values (?, ?, ?, ?)", _check_settings(policy))
+
+
+def _exact_text(value: Decimal | None) -> str | None:
+    """A value with the 18 places that the models see, so that texts are equal where values are."""
+    return None if value is None else format(value.quantize(Decimal("1e-18")), "f")
+
+
+def _short_text(text: str) -> str:
+    """The same for people: without trailing zeros."""
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+Entry = tuple[str, str | None, str | None]
+"""One line of a policy: the setting as section.name or checks.check_name, an item of it, and its value as text."""
+
+
+def policy_entries(policy: Policy) -> list[Entry]:
+    """The whole policy line by line: scalar settings, items of lists and maps, severity and switch of each check."""
+    scalars, items = _scalars_and_items(policy)
+    entries: list[Entry] = [(name, None, _exact_text(value)) for name, value in scalars]
+    entries += [(name, item, _exact_text(value)) for name, item, value in items]
+    for name, _, severity, is_enabled in _check_settings(policy):
+        entries += [(f"checks.{name}", "severity", severity), (f"checks.{name}", "enabled", str(is_enabled).lower())]
+    return entries
+
+
+@cache
+def default_entries() -> frozenset[Entry]:
+    """The default policy line by line."""
+    return frozenset(policy_entries(load_policy()))
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyInForce:
+    """A policy as people read it, of a file or of a run that was made with it. ``origin`` says where it comes from."""
+
+    origin: str
+    entries: frozenset[Entry]
+
+    def _text(self, name: str, entries: Iterable[Entry]) -> str:
+        found = sorted((item or "", _short_text(value or "")) for key, item, value in entries if key == name)
+        return ", ".join(" ".join(part for part in pair if part) for pair in found) or "none"
+
+    def setting(self, name: str) -> str:
+        """A setting's value; the items of a list or map, or the word none; and the default if it is another."""
+        mine, default = self._text(name, self.entries), self._text(name, default_entries())
+        return mine if mine == default else f"{mine} (default {default})"
+
+    def check_state(self, check: Check) -> str:
+        """The severity that policy gives a check, or that it is disabled; and the default if it is another."""
+        values = {item: value for name, item, value in self.entries if name == f"checks.{check.name}"}
+        if values.get("enabled", "true") != "true":
+            return f"disabled (default {check.severity})"
+        severity = values.get("severity") or check.severity.value
+        return severity if severity == check.severity else f"{severity} (default {check.severity})"
+
+
+def policy_of_file(path: Path | None) -> PolicyInForce:
+    """The policy that a run with ``path`` would be made with. Raises ConfigurationError if the file is wrong."""
+    origin = "the default" if path is None else f"{path}, and the default for what it leaves out"
+    return PolicyInForce(origin, frozenset(policy_entries(load_policy(path))))

@@ -34,6 +34,12 @@
 {%- endmacro %}
 
 
+{% macro findings_traced() -%}
+    {#- Findings of one check and day whose accepted rows are kept, the largest by impact. -#}
+    1000
+{%- endmacro %}
+
+
 {% macro evidence_rows_shown() -%}
     {#- Rows of one landing table that are kept behind one finding, the largest first; how many there are is kept too. -#}
     10

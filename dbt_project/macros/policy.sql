@@ -13,6 +13,27 @@
 {%- endmacro %}
 
 
+{% macro stated_tolerances(name) -%}
+    {#- A map setting of tolerances by asset, as rows of (asset, units): they take the place of the USD tolerance. -#}
+    select
+        list_item.item as asset,
+        list_item.value as units
+    from {{ source('policy', 'list_item') }} as list_item
+    where list_item.name = '{{ name }}'
+{%- endmacro %}
+
+
+{% macro exceeds_tolerance(quantity, value, units, usd_setting) -%}
+    {#- Whether a difference is more than policy tolerates: in the asset's own units where policy states them, else in
+        USD, else (unpriced) dust. -#}
+    case
+        when {{ units }} is not null then abs({{ quantity }}) > {{ units }}
+        when {{ value }} is not null then abs({{ value }}) > {{ policy(usd_setting) }}
+        else abs({{ quantity }}) >= {{ policy('dust.unpriced_units') }}
+    end
+{%- endmacro %}
+
+
 {% macro run_value(column) -%}
     {#- One value of the run's context: first_date, last_date, knowledge_at, landing_first_date. -#}
     (select run_context.{{ column }} from {{ source('policy', 'run_context') }} as run_context)

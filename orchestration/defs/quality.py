@@ -108,7 +108,7 @@ def accepted_rows(built: Collection[dg.AssetKey]) -> dg.AssetsDefinition:
 
 def exit_asset(built: Collection[dg.AssetKey]) -> dg.AssetsDefinition:
     """The exit gate: the standing findings, recorded once marts and findings have been judged."""
-    upstream = sorted(key for key in built if key.path[0] in ("marts", "findings"))
+    upstream = sorted(key for key in built if key.path[0] in ("marts", "findings", "evidence"))
 
     @dg.asset(
         key=FINDINGS,

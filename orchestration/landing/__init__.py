@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from orchestration.landing.acceptance import accept, discard
 from orchestration.landing.discovery import Discovery, discover
-from orchestration.landing.evidence import collect_source_rows
+from orchestration.landing.evidence import collect_finding_sources, collect_source_rows
 from orchestration.landing.loading import TableLoad, load_table
 from orchestration.landing.schemas import create_schemas
 
@@ -17,6 +17,7 @@ __all__ = [
     "Discovery",
     "TableLoad",
     "accept",
+    "collect_finding_sources",
     "collect_source_rows",
     "create_schemas",
     "discard",

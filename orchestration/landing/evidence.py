@@ -1,12 +1,15 @@
-"""The landing rows behind findings, kept in ``audit.source_row`` where the findings' evidence queries look for them.
+"""The landing rows behind findings, kept in schema ``audit`` because ``raw`` isn't published.
 
-What belongs here: copying rows that standing findings name. What doesn't: the findings and their queries (the models).
+What belongs here: copying rows that standing findings name in their evidence (``audit.source_row``), and those that the
+evidence models found behind them (``audit.finding_source`` too). What doesn't: the findings, and which rows are behind
+them (the models).
 """
 
 from __future__ import annotations
 
 import duckdb
 
+from orchestration.audit import table_named
 from orchestration.contract import TABLES, Table
 from orchestration.landing.keys import row_key
 from orchestration.sql import quoted
@@ -75,4 +78,66 @@ def collect_source_rows(connection: duckdb.DuckDBPyConnection) -> int:
         f" select * from ({' union '.join(selects)}) except select source_table, row_key, partition_date, source_file,"
         " source_row, content from audit.source_row order by all"
     ).fetchall()
+    return int(inserted[0][0])
+
+
+_ROWS_BEHIND = "evidence.evidence__row"
+
+
+def _accepted_rows(table: Table) -> str:
+    return (
+        f"select {quoted(table.name)} as source_table, {row_key(table, 'source')} as row_key, source.partition_date,"
+        f" source.source_file, source.source_row, {_content(table, 'source')} as content from raw.{table.name} as source"
+        f" semi join (select * from landing_behind where source_table = {quoted(table.name)}) as behind"
+        " on source.source_file = behind.source_file and source.source_row = behind.source_row"
+    )
+
+
+def collect_finding_sources(connection: duckdb.DuckDBPyConnection) -> int:
+    """Make ``audit.finding_source`` what the evidence models found behind the findings that stand; return its rows.
+
+    Contents go to ``audit.source_row``, to which rows are only ever added. Call it in a transaction, after the findings
+    were recorded: rows behind a finding of a check that policy switched off are left out with it.
+    """
+    connection.execute(
+        f"""
+        create or replace temp table landing_behind as
+        select behind.*
+        from {_ROWS_BEHIND} as behind
+        semi join audit.finding as finding
+            on behind.as_of_date = finding.as_of_date
+            and behind.check_name = finding.check_name
+            and behind.subject_type = finding.subject_type
+            and behind.subject_id = finding.subject_id
+            and behind.asset is not distinct from finding.asset
+        """
+    )
+    named = {name for (name,) in connection.execute("select distinct source_table from landing_behind").fetchall()}
+    connection.execute("delete from audit.finding_source")
+    selects = [_accepted_rows(table) for table in TABLES if table.name in named]
+    if not selects:
+        return 0
+    connection.execute(f"create or replace temp table landing_shown as {' union all '.join(selects)}")
+    connection.execute(
+        "insert into audit.source_row (source_table, row_key, partition_date, source_file, source_row, content)"
+        " select * from (from landing_shown except select source_table, row_key, partition_date, source_file,"
+        " source_row, content from audit.source_row) order by all"
+    )
+    columns = ", ".join(table_named("finding_source").column_names)
+    inserted = connection.execute(
+        f"""
+        insert into audit.finding_source ({columns})
+        select behind.* exclude (source_table, position, source_file, source_row, size, rows_in_all),
+            behind.source_table, behind.position, shown.row_key, behind.source_file, behind.source_row,
+            behind.size, behind.rows_in_all
+        from landing_behind as behind
+        inner join landing_shown as shown
+            on behind.source_table = shown.source_table
+            and behind.source_file = shown.source_file
+            and behind.source_row = shown.source_row
+        order by all
+        """
+    ).fetchall()
+    for name in ("landing_behind", "landing_shown"):
+        connection.execute(f"drop table temp.{name}")
     return int(inserted[0][0])

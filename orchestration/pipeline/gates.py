@@ -154,6 +154,7 @@ def exit_gate(paths: WarehousePaths) -> GateResult:
         with transaction(connection):
             changes = record_findings(connection, context, PUBLISHED_STAGE)
             landing.collect_source_rows(connection)
+            landing.collect_finding_sources(connection)
             record_published_figures(connection, context)
             verdict = final_verdict(connection, context)
             close_run(connection, context.run_id, verdict.status, verdict.message)

@@ -12,7 +12,7 @@ from enum import IntEnum
 import duckdb
 
 from orchestration.errors import RingfenceError
-from orchestration.policy import Policy, write_policy
+from orchestration.policy import Policy, default_entries, policy_entries, write_policy
 from orchestration.warehouse.build_file import transaction
 
 
@@ -123,22 +123,13 @@ def _write_context(connection: duckdb.DuckDBPyConnection, context: RunContext) -
 
 
 def _record_policy(connection: duckdb.DuckDBPyConnection, run_id: str, policy: Policy) -> None:
-    connection.execute(
-        """
-        insert into audit.policy
-        select $run_id, $policy_hash, settings.name, settings.item, settings.value
-        from (
-            select name, null as item, cast(value as varchar) as value from policy.setting
-            union all
-            select name, item, cast(value as varchar) from policy.list_item
-            union all
-            select 'checks.' || check_name, 'severity', severity from policy.check_setting
-            union all
-            select 'checks.' || check_name, 'enabled', cast(is_enabled as varchar) from policy.check_setting
-        ) as settings
-        order by all
-        """,
-        {"run_id": run_id, "policy_hash": policy.content_hash},
+    defaults = default_entries()
+    connection.executemany(
+        "insert into audit.policy (run_id, policy_hash, name, item, value, is_default) values (?, ?, ?, ?, ?, ?)",
+        [
+            (run_id, policy.content_hash, *entry, entry in defaults)
+            for entry in sorted(policy_entries(policy), key=lambda entry: tuple(part or "" for part in entry))
+        ],
     )
 
 

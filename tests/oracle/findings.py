@@ -104,6 +104,8 @@ def ledger_matches_engine(exchange: Exchange, day: date) -> Iterable[tuple[str, 
     """An account drifts by more than the tolerance, or an asset's drifts by more than a share of what is owed."""
 
     def beyond_tolerance(drift: Decimal, asset: str) -> bool:
+        if asset in exchange.policy.engine_drift_units_by_asset:
+            return bool(abs(drift) > exchange.policy.engine_drift_units_by_asset[asset])
         value = value_usd(abs(drift), exchange.prices.usd(asset, day))
         if value is None:
             return bool(abs(drift) >= exchange.policy.dust_unpriced_units)

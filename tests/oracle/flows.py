@@ -201,6 +201,8 @@ class Flows:
         )
 
     def _is_beyond_tolerance(self, drift: Decimal, asset: str, day: date) -> bool:
+        if asset in self.policy.roll_forward_units_by_asset:
+            return drift > self.policy.roll_forward_units_by_asset[asset]
         value = value_usd(drift, self.prices.usd(asset, day))
         if value is None:
             return drift >= self.policy.dust_unpriced_units

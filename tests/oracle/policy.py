@@ -40,8 +40,10 @@ class Policy:
     price_max_age_hours: int = 36
     price_max_spread_pct: Decimal = Decimal(5)
     engine_drift_usd: Decimal = Decimal(1)
+    engine_drift_units_by_asset: dict[str, Decimal] = field(default_factory=dict)
     engine_drift_pct_of_liability: Decimal = Decimal("0.01")
     roll_forward_usd: Decimal = Decimal(1)
+    roll_forward_units_by_asset: dict[str, Decimal] = field(default_factory=dict)
     reported_difference_pct: Decimal = Decimal("0.5")
     unmatched_transfer_days: int = 2
     uncollateralised_pct_of_liabilities: Decimal = Decimal(1)
@@ -79,7 +81,9 @@ OTHER_POLICY = Policy(
     price_max_age_hours=20,
     price_max_spread_pct=Decimal("0.5"),
     engine_drift_usd=Decimal("0.1"),
+    engine_drift_units_by_asset={"BTC": Decimal("0.00002")},
     roll_forward_usd=Decimal(5000),
+    roll_forward_units_by_asset={"BTC": Decimal("0.3")},
     reported_difference_pct=Decimal("0.1"),
     unmatched_transfer_days=1,
     uncollateralised_pct_of_liabilities=Decimal(10),
@@ -132,8 +136,10 @@ def policy_file_text(policy: Policy) -> str:
         "prices": {"max_age_hours": policy.price_max_age_hours, "max_spread_pct": policy.price_max_spread_pct},
         "reconciliation": {
             "engine_drift_usd": policy.engine_drift_usd,
+            "engine_drift_units_by_asset": pairs(policy.engine_drift_units_by_asset),
             "engine_drift_pct_of_liability": policy.engine_drift_pct_of_liability,
             "roll_forward_usd": policy.roll_forward_usd,
+            "roll_forward_units_by_asset": pairs(policy.roll_forward_units_by_asset),
             "reported_difference_pct": policy.reported_difference_pct,
             "unmatched_transfer_days": policy.unmatched_transfer_days,
         },

@@ -5,12 +5,32 @@ with found as (
         '{{ check }}' as check_name,
         subject_type,
         subject_id,
-        asset
+        asset,
+        impact_usd
     from {{ ref(check) }}
     {%- if not loop.last %}
-    union
+    union all
     {%- endif %}
     {%- endfor %}
+),
+
+-- Of one check and day the largest findings are traced: a day on which everything fails has one cause, and what is kept
+-- stays bounded.
+largest as (
+    select
+        as_of_date,
+        check_name,
+        subject_type,
+        subject_id,
+        asset,
+        max(impact_usd) as impact_usd
+    from found
+    group by as_of_date, check_name, subject_type, subject_id, asset
+    qualify
+        row_number() over (
+            partition by as_of_date, check_name
+            order by max(impact_usd) desc nulls last, subject_type, subject_id, asset
+        ) <= {{ findings_traced() }}
 )
 
 select
@@ -20,4 +40,4 @@ select
     subject_id,
     asset,
     row_number() over (order by as_of_date, check_name, subject_type, subject_id, asset) as finding_number
-from found
+from largest

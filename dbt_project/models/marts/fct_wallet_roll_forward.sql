@@ -20,6 +20,10 @@ prices as (
     from {{ ref('int_tokens__asset_daily') }}
 ),
 
+tolerances as (
+    {{ stated_tolerances('reconciliation.roll_forward_units_by_asset') }}
+),
+
 valued as (
     select
         roll_forwards.as_of_date,
@@ -37,18 +41,18 @@ valued as (
 )
 
 select
-    as_of_date,
-    wallet_id,
-    asset,
-    as_of,
-    previous_as_of,
-    previous_balance,
-    moved,
-    balance,
-    unexplained,
-    unexplained_usd,
-    case
-        when unexplained_usd is not null then abs(unexplained_usd) <= {{ policy('reconciliation.roll_forward_usd') }}
-        else abs(unexplained) < {{ policy('dust.unpriced_units') }}
-    end as is_within_tolerance
+    valued.as_of_date,
+    valued.wallet_id,
+    valued.asset,
+    valued.as_of,
+    valued.previous_as_of,
+    valued.previous_balance,
+    valued.moved,
+    valued.balance,
+    valued.unexplained,
+    valued.unexplained_usd,
+    not {{ exceeds_tolerance(
+        'valued.unexplained', 'valued.unexplained_usd', 'tolerances.units', 'reconciliation.roll_forward_usd'
+    ) }} as is_within_tolerance
 from valued
+left join tolerances on valued.asset = tolerances.asset

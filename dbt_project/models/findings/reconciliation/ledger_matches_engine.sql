@@ -29,21 +29,27 @@ customer_liabilities as (
     where relation = 'customer'
 ),
 
+tolerances as (
+    {{ stated_tolerances('reconciliation.engine_drift_units_by_asset') }}
+),
+
 accounts_apart as (
     select
-        as_of_date,
-        account_id,
-        asset,
-        as_of,
-        has_snapshot,
-        engine_balance,
-        ledger_balance,
-        drift,
-        drift_usd
+        drifts.as_of_date,
+        drifts.account_id,
+        drifts.asset,
+        drifts.as_of,
+        drifts.has_snapshot,
+        drifts.engine_balance,
+        drifts.ledger_balance,
+        drifts.drift,
+        drifts.drift_usd
     from drifts
+    left join tolerances on drifts.asset = tolerances.asset
     where
-        abs(drift_usd) > {{ policy('reconciliation.engine_drift_usd') }}
-        or (drift_usd is null and abs(drift) >= {{ policy('dust.unpriced_units') }})
+        {{ exceeds_tolerance(
+            'drifts.drift', 'drifts.drift_usd', 'tolerances.units', 'reconciliation.engine_drift_usd'
+        ) }}
 ),
 
 asset_sums as (
@@ -87,12 +93,12 @@ assets_apart as (
         valued_sums.drift_usd
     from valued_sums
     cross join settings
+    left join tolerances on valued_sums.asset = tolerances.asset
     where
         abs(valued_sums.drift) > {{ exact_product('valued_sums.liability', 'settings.share_of_liability') }}
-        and (
-            abs(valued_sums.drift_usd) > {{ policy('reconciliation.engine_drift_usd') }}
-            or (valued_sums.drift_usd is null and abs(valued_sums.drift) >= {{ policy('dust.unpriced_units') }})
-        )
+        and {{ exceeds_tolerance(
+            'valued_sums.drift', 'valued_sums.drift_usd', 'tolerances.units', 'reconciliation.engine_drift_usd'
+        ) }}
 )
 
 select
