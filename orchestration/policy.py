@@ -28,7 +28,7 @@ DEFAULT_POLICY_FILE = Path(__file__).with_name("policy_default.yaml")
 def _no_truth_value(value: Any) -> Any:
     """YAML reads yes, no, on and off as truth values, and those would pass for the numbers 1 and 0."""
     if isinstance(value, bool):
-        raise ValueError("Input should be a number")  # noqa: TRY004 (pydantic reports ValueErrors)
+        raise ValueError("Input should be a number")
     return value
 
 

@@ -85,9 +85,10 @@ _ROWS_BEHIND = "evidence.evidence__row"
 
 
 def _accepted_rows(table: Table) -> str:
+    key, content = row_key(table, "source"), _content(table, "source")
     return (
-        f"select {quoted(table.name)} as source_table, {row_key(table, 'source')} as row_key, source.partition_date,"
-        f" source.source_file, source.source_row, {_content(table, 'source')} as content from raw.{table.name} as source"
+        f"select {quoted(table.name)} as source_table, {key} as row_key, source.partition_date,"
+        f" source.source_file, source.source_row, {content} as content from raw.{table.name} as source"
         f" semi join (select * from landing_behind where source_table = {quoted(table.name)}) as behind"
         " on source.source_file = behind.source_file and source.source_row = behind.source_row"
     )

@@ -83,11 +83,13 @@ def read_explanation(check: Check) -> Explanation:
     references = yaml.safe_load(REFERENCES_FILE.read_text(encoding="utf-8"))
     try:
         return Explanation(
-            check,
-            *(stated[part].strip() for part in ("rule", "why", "prevents")),
-            tuple(Reference(references[item["reference"]], item["says"].strip()) for item in stated["sources"]),
-            stated["when_it_fires"].strip(),
-            tuple(query.strip() for query in stated.get("look_at", ())),
+            check=check,
+            rule=stated["rule"].strip(),
+            why=stated["why"].strip(),
+            prevents=stated["prevents"].strip(),
+            sources=tuple(Reference(references[item["reference"]], item["says"].strip()) for item in stated["sources"]),
+            when_it_fires=stated["when_it_fires"].strip(),
+            look_at=tuple(query.strip() for query in stated.get("look_at", ())),
         )
     except (KeyError, AttributeError, TypeError) as error:
         raise RingfenceError(f"{path.name}: the explanation lacks {error}") from error

@@ -10,6 +10,7 @@ no value before it holds a line break.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -23,7 +24,8 @@ from orchestration.errors import ConfigurationError
 from orchestration.policy import PolicyInForce
 from orchestration.reading.explanation import Explanation
 from orchestration.reading.output import short_text
-from orchestration.reading.published import QueryError, Rows, fetch, has_table
+from orchestration.reading.published import QueryError, Rows, fetch, first_line, has_table
+from orchestration.sql import quoted
 
 ROWS_SHOWN = 10
 _SUBJECTS_SHOWN = 5
@@ -125,9 +127,15 @@ def find_findings(
 # what is behind it --------------------------------------------------------------------------------------------------
 
 
-def _figures(connection: duckdb.DuckDBPyConnection, sql: str, parameters: Mapping[str, Any]) -> Figures:
-    used = {name: value for name, value in parameters.items() if f"${name}" in sql}
-    cursor = connection.execute(sql, used)
+def _filled(sql: str, finding: Mapping[str, Any]) -> str:
+    """A query with the finding's day, subject and asset in it, as anybody can run it."""
+    values = {"$date": f"date '{finding['as_of_date']}'", "$subject": quoted(finding["subject_id"])}
+    values["$asset"] = "null" if finding["asset"] is None else quoted(finding["asset"])
+    return re.sub(r"\$(?:date|subject|asset)\b", lambda found: values[found[0]], sql)
+
+
+def _figures(connection: duckdb.DuckDBPyConnection, sql: str) -> Figures:
+    cursor = connection.execute(sql)
     columns = tuple(column[0] for column in cursor.description or ())
     shown = tuple(cursor.fetchmany(ROWS_SHOWN))
     more = 0
@@ -140,14 +148,15 @@ def figures_behind(
     connection: duckdb.DuckDBPyConnection, explanation: Explanation, finding: Mapping[str, Any]
 ) -> Iterator[Figures]:
     """The finding's own evidence, then the figures that the explanation says to look at."""
-    parameters = {"date": finding["as_of_date"], "subject": finding["subject_id"], "asset": finding["asset"]}
-    queries = [finding["evidence"]] if finding["evidence"] else []
-    for sql in (*queries, *explanation.look_at):
+    own = [finding["evidence"]] if finding["evidence"] else []
+    for sql in (*own, *(_filled(query, finding) for query in explanation.look_at)):
         if "audit.source_row" not in sql:
             try:
-                yield _figures(connection, sql, parameters)
+                yield _figures(connection, sql)
             except duckdb.Error as error:
-                raise QueryError(f"the evidence of the finding can't be read: {error} ({sql})") from error
+                raise QueryError(
+                    f"the figures behind the finding can't be read: {first_line(error)} ({sql})"
+                ) from error
 
 
 def _rows_of(values: Iterable[tuple[Any, ...]]) -> tuple[SourceRow, ...]:
@@ -185,7 +194,7 @@ def sources_behind(connection: duckdb.DuckDBPyConnection, finding: Mapping[str, 
 def files_behind(
     connection: duckdb.DuckDBPyConnection, finding: Mapping[str, Any], sources: Iterable[SourceRows]
 ) -> list[tuple[Any, ...]]:
-    """Deliveries of the files that hold those rows: path, sha256, rows, outcome, run. A subject may be a file itself."""
+    """Deliveries of those rows' files: path, sha256, rows, outcome, run. A finding's subject may be a file itself."""
     files = sorted({row.file for source in sources for row in source.rows} | {finding["subject_id"]})
     return list(
         fetch(
@@ -217,7 +226,13 @@ def _content(text: str) -> str:
         return text
     if not isinstance(values, dict):
         return text
-    return ", ".join(f"{name} {value}" for name, value in values.items() if value is not None)
+    return ", ".join(f"{name} {_short(value)}" for name, value in values.items() if value is not None)
+
+
+def _short(value: Any) -> str:
+    """A value of a row, an amount without trailing zeros."""
+    text = str(value)
+    return text.rstrip("0").rstrip(".") if re.fullmatch(r"-?\d+\.\d+", text) else text
 
 
 def _record_lines(columns: Iterable[str], values: Iterable[Any]) -> list[str]:

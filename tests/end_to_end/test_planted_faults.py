@@ -57,7 +57,7 @@ def find_all(folder: Path, exchange: SmallExchange) -> tuple[Warehouse, set[Find
     """Build the exchange and return the warehouse with what its published checks found."""
     rows = exchange.tables()
     warehouse = build_warehouse(
-        folder, rows, first_date="2022-01-01", last_date=LAST_DAY, select=" ".join(PUBLISHED_CHECKS)
+        folder, rows, first_date="2022-01-01", last_date=LAST_DAY, select=" ".join([*PUBLISHED_CHECKS, "evidence__row"])
     )
     union = " union all ".join(
         f"select '{check}' as check_name, as_of_date, subject_id, asset from findings.{check}"
@@ -507,15 +507,66 @@ def test_healthy_books_raise_no_alarm(name: str, tmp_path: Path) -> None:
     assert found == set()
 
 
+TRACED_TO = {
+    "affiliate_collateral_quality": "ledger_entries token_prices market_depth",
+    "affiliate_exposure_within_limit": "ledger_entries accounts entity_links",
+    "affiliate_privileges": "account_privileges accounts entity_links",
+    "affiliation_removed": "entities entity_links",
+    "customer_funds_segregated": "wallets",
+    "deposits_withdrawals_match": "",
+    "insurance_fund_matches": "reported_figures",
+    "ledger_matches_engine": "ledger_entries",
+    "liquidity_covers_withdrawals": "ledger_entries",
+    "no_negative_balance": "ledger_entries accounts",
+    "no_negative_equity": "accounts",
+    "own_token_concentration": "token_supply tokens",
+    "prices_agree": "token_prices",
+    "prices_complete": "tokens",
+    "prices_fresh": "token_prices",
+    "reported_liabilities_match": "reported_figures ledger_entries",
+    "reported_reserves_match": "reported_figures wallet_balances",
+    "reported_revenue_supported": "reported_figures",
+    "reserve_not_drained": "wallet_balances wallets",
+    "reserves_cover_liabilities": "ledger_entries",
+    "reserves_not_window_dressed": "wallet_transfers reported_figures",
+    "revenue_not_affiliate": "ledger_entries reported_figures",
+    "revenue_not_backdated": "ledger_entries reported_figures",
+    "revenue_not_own_token": "ledger_entries reported_figures token_prices",
+    "total_reserves_cover_liabilities": "ledger_entries wallet_balances",
+    "transfers_to_affiliates_explained": "wallet_transfers wallets",
+    "undeclared_affiliates": "entities",
+    "wallet_rolls_forward": "wallet_balances wallets",
+    "wallets_counted_once": "wallets",
+}
+"""Landing tables of which every finding of a check must have rows; a finding without any row can't be traced."""
+
+
+def untraced(warehouse: Warehouse, found: set[Finding]) -> list[str]:
+    """Findings that lack rows of a table that they rest on."""
+    rows = warehouse.query(
+        "select distinct check_name, as_of_date, subject_id, asset, source_table from evidence.evidence__row"
+    )
+    tables: dict[Finding, set[str]] = {}
+    for row in rows:
+        key = (row["check_name"], row["as_of_date"], row["subject_id"], row["asset"])
+        tables.setdefault(key, set()).add(row["source_table"])
+    return [
+        f"{finding}: {sorted(tables.get(finding, set()))}"
+        for finding in sorted(found, key=str)
+        if not tables.get(finding) or not set(TRACED_TO[finding[0]].split()) <= tables[finding]
+    ]
+
+
 @pytest.mark.parametrize("name", FAULTS)
 def test_planted_fault_is_found_and_nothing_else(name: str, tmp_path: Path) -> None:
     plant, expected = FAULTS[name]
     exchange = healthy_exchange()
     plant(exchange)
-    _, found = find_all(tmp_path, exchange)
+    warehouse, found = find_all(tmp_path, exchange)
     wanted = set().union(*(item.findings() for item in expected))
     assert sorted(map(str, found - wanted)) == [], "false alarms"
     assert sorted(map(str, wanted - found)) == [], "misses"
+    assert untraced(warehouse, found) == [], "findings that can't be traced to source rows"
 
 
 def test_every_published_check_has_a_planted_fault() -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from decimal import Decimal
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from orchestration.errors import ConfigurationError
-from orchestration.policy import load_policy
+from orchestration.policy import load_policy, write_policy
 
 
 def written(folder: Path, content: str | bytes) -> Path:
@@ -65,3 +66,37 @@ def test_a_wrong_file_is_refused_in_one_line(tmp_path: Path, content: str | byte
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"absent\.yaml can't be read"):
         load_policy(tmp_path / "absent.yaml")
+
+
+@pytest.mark.parametrize(
+    ("content", "remedy"),
+    [
+        ("prices: {max_age: 36}", "prices.max_age: no such setting; did you mean max_age_hours"),
+        ("price: {max_age_hours: 36}", "price: no such setting; did you mean prices"),
+        ("checks: {prices_fresh: {enable: false}}", "checks.prices_fresh.enable: no such setting; did you mean enabled"),
+        ("checks: {price_fresh: {enabled: false}}", "no check is named price_fresh; did you mean prices_fresh"),
+        ("checks: {check_disabled: {enabled: false}}", "it stays on, leave it out"),
+        ("reconciliation: {roll_forward_usd: -1}", "greater than or equal to 0, not -1; correct it, or leave it out"),
+        ("reserves: {eligible_custody: [hot, vault]}", "'hot', 'cold', 'custodian', 'bank', 'venue' or 'staked'"),
+        ("reconciliation: {engine_drift_units_by_asset: {BTC: much}}", "engine_drift_units_by_asset.BTC: "),
+        ("dust: {usd: yes}", "dust.usd: input should be a number, not True"),
+        ("dust: {usd: 1}\ndust: {usd: 2}", "keep one of them"),
+    ],
+)
+def test_a_refusal_names_the_file_the_key_and_the_remedy(tmp_path: Path, content: str, remedy: str) -> None:
+    file = written(tmp_path, content)
+    with pytest.raises(ConfigurationError) as refused:
+        load_policy(file)
+    assert str(refused.value).startswith(f"policy file {file}")
+    assert remedy in str(refused.value)
+
+
+def test_tolerances_by_asset_reach_the_models_as_written(tmp_path: Path) -> None:
+    file = written(tmp_path, "reconciliation: {engine_drift_units_by_asset: {BTC: 0.00000001, USD: 5}}")
+    with duckdb.connect(":memory:") as connection:
+        write_policy(connection, load_policy(file))
+        items = connection.execute(
+            "select item, value from policy.list_item where name = 'reconciliation.engine_drift_units_by_asset'"
+            " order by item"
+        ).fetchall()
+    assert items == [("BTC", Decimal("0.00000001")), ("USD", Decimal(5))]

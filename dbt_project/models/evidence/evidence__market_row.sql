@@ -66,7 +66,6 @@ reported_figures as (
         amount,
         period_start,
         period_end,
-        known_at,
         source_file,
         source_row
     from {{ ref('stg_landing__reported_figures') }}
@@ -181,7 +180,6 @@ published_rows as (
             'reported_liabilities_match', 'reported_reserves_match', 'insurance_fund_matches',
             'reserves_not_window_dressed'
         )
-        and reported_figures.known_at < {{ day_end('findings.as_of_date') }}
     union all
     select
         findings.finding_number,
