@@ -137,7 +137,9 @@ whole_accounts as (
         findings.asset
     from findings
     inner join account_relations
-        on findings.described_date >= account_relations.from_date and findings.described_date < account_relations.to_date
+        on
+            findings.described_date >= account_relations.from_date
+            and findings.described_date < account_relations.to_date
     where
         (findings.check_name = 'own_token_concentration' and account_relations.relation = 'affiliate')
         or (findings.check_name = 'insurance_fund_matches' and account_relations.account_class = 'insurance_fund')

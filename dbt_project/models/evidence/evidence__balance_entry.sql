@@ -116,7 +116,10 @@ counted as (
             and wanted.holder = days.holder
             and wanted.asset = days.asset
             and days.effective_date <= wanted.described_date
-            and (days.from_date is null or (days.from_date <= wanted.described_date and days.to_date > wanted.described_date))
+            and (
+                days.from_date is null
+                or (days.from_date <= wanted.described_date and days.to_date > wanted.described_date)
+            )
     group by wanted.finding_number
 ),
 
@@ -161,7 +164,10 @@ behind as (
         wanted.finding_number,
         wanted.asset,
         wanted.described_date,
-        records.entry
+        struct_extract(records.entry, 'entry_id') as entry_id,
+        struct_extract(records.entry, 'source_file') as source_file,
+        struct_extract(records.entry, 'source_row') as source_row,
+        struct_extract(records.entry, 'size') as size
     from wanted
     inner join records
         on
@@ -177,10 +183,10 @@ behind as (
 
 select
     behind.finding_number,
-    behind.entry.source_file as source_file,
-    behind.entry.source_row as source_row,
-    behind.entry.size as size,
-    {{ value_usd('behind.entry.size', 'assets.price_usd') }} as size_usd,
+    behind.source_file,
+    behind.source_row,
+    behind.size,
+    {{ value_usd('behind.size', 'assets.price_usd') }} as size_usd,
     counted.rows_in_all
 from behind
 inner join counted on behind.finding_number = counted.finding_number
@@ -188,6 +194,5 @@ left join assets on behind.described_date = assets.as_of_date and behind.asset =
 qualify
     row_number() over (
         partition by behind.finding_number
-        order by
-            size_usd desc nulls last, behind.entry desc
+        order by size_usd desc nulls last, behind.size desc, behind.entry_id desc
     ) <= {{ evidence_rows_shown() }}

@@ -1,17 +1,17 @@
 with found as (
-    {%- for check in published_checks() %}
-    select
-        as_of_date,
-        '{{ check }}' as check_name,
-        subject_type,
-        subject_id,
-        asset,
-        impact_usd
-    from {{ ref(check) }}
-    {%- if not loop.last %}
-    union all
-    {%- endif %}
-    {%- endfor %}
+    {% for check in published_checks() %}
+        select
+            as_of_date,
+            '{{ check }}' as check_name,
+            subject_type,
+            subject_id,
+            asset,
+            impact_usd
+        from {{ ref(check) }}
+        {% if not loop.last %}
+            union all
+        {% endif %}
+    {% endfor %}
 ),
 
 -- Of one check and day the largest findings are traced: a day on which everything fails has one cause, and what is kept

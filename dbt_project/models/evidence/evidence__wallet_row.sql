@@ -251,7 +251,10 @@ register_rows as (
         on
             named_wallets.wallet_id = register.wallet_id
             and register.valid_from < {{ day_end('findings.described_date') }}
-    left join largest_held on named_wallets.finding_number = largest_held.finding_number and named_wallets.wallet_id = largest_held.wallet_id
+    left join largest_held
+        on
+            named_wallets.finding_number = largest_held.finding_number
+            and named_wallets.wallet_id = largest_held.wallet_id
     group by named_wallets.finding_number, register.source_file, register.source_row
 )
 
