@@ -97,11 +97,9 @@ borrowed as (
             findings.described_date = negative_balances.as_of_date
             and (findings.subject_type = 'group' or findings.subject_id = negative_balances.entity_id)
     where
-        findings.check_name = 'undeclared_affiliates'
+        findings.check_name in ('undeclared_affiliates', 'affiliation_removed')
         or (
-            findings.check_name in (
-                'affiliate_exposure_within_limit', 'affiliate_collateral_quality', 'affiliation_removed'
-            )
+            findings.check_name in ('affiliate_exposure_within_limit', 'affiliate_collateral_quality')
             and negative_balances.relation = 'affiliate'
         )
 ),

@@ -56,7 +56,7 @@ links as (
         valid_from,
         source_file,
         source_row
-    from {{ ref('stg_landing__entity_links') }}
+    from {{ ref('stg_landing__entity_link_versions') }}
 ),
 
 group_links as (
@@ -209,7 +209,7 @@ entity_rows as (
     from named_entities
     inner join entities on named_entities.entity_id = entities.entity_id
     union all
-    -- Links of the entity itself come first; the others of the group are the rest of the path.
+    -- Links of the entity itself come first, whatever they were rewritten to; the others are the rest of the path.
     select distinct
         named_entities.finding_number,
         'entity_links' as source_table,
@@ -224,10 +224,13 @@ entity_rows as (
     from named_entities
     inner join findings on named_entities.finding_number = findings.finding_number
     inner join links on links.valid_from < {{ day_end('findings.described_date') }}
-    semi join group_links
+    left join group_links
         on
             links.parent_entity_id = group_links.parent_entity_id
             and links.child_entity_id = group_links.child_entity_id
+    where
+        group_links.parent_entity_id is not null
+        or named_entities.entity_id in (links.parent_entity_id, links.child_entity_id)
     union all
     select
         findings.finding_number,
