@@ -73,7 +73,10 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     [
         ("prices: {max_age: 36}", "prices.max_age: no such setting; did you mean max_age_hours"),
         ("price: {max_age_hours: 36}", "price: no such setting; did you mean prices"),
-        ("checks: {prices_fresh: {enable: false}}", "checks.prices_fresh.enable: no such setting; did you mean enabled"),
+        (
+            "checks: {prices_fresh: {enable: false}}",
+            "checks.prices_fresh.enable: no such setting; did you mean enabled",
+        ),
         ("checks: {price_fresh: {enabled: false}}", "no check is named price_fresh; did you mean prices_fresh"),
         ("checks: {check_disabled: {enabled: false}}", "it stays on, leave it out"),
         ("reconciliation: {roll_forward_usd: -1}", "greater than or equal to 0, not -1; correct it, or leave it out"),
