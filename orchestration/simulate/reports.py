@@ -18,7 +18,6 @@ Row = dict[str, Any]
 
 STOCK_DELAY_DAYS = 3
 REVENUE_DELAY_DAYS = 5
-PROOF_HOLDS_DAYS = 92
 ELIGIBLE_CUSTODY = ("hot", "cold", "custodian", "bank")
 REVENUE_LINES: dict[str, tuple[str, ...]] = {
     "trading": ("fee",),
@@ -34,8 +33,7 @@ def reserve_quantities(book: Book, records: Records, day: int) -> list[int]:
     totals = [0] * len(ASSETS)
     for slot, exact in enumerate(records.days[day].slots):
         wallet = book.world.wallets[int(book.slot_wallet[slot])]
-        is_proven = wallet.proven_day is None or day - wallet.proven_day < PROOF_HOLDS_DAYS
-        if wallet.is_reserve and wallet.custody in ELIGIBLE_CUSTODY and is_proven:
+        if wallet.is_reserve and wallet.custody in ELIGIBLE_CUSTODY and wallet.is_proven_on(day):
             totals[int(book.slot_asset[slot])] += exact * (100 - wallet.encumbered_pct) // 100
     totals[OWN_TOKEN_INDEX] = min(totals[OWN_TOKEN_INDEX], records.days[day].liability[OWN_TOKEN_INDEX])
     return totals

@@ -15,26 +15,20 @@ from typing import Any
 from orchestration.simulate.acts.affiliate import CREDIT_ACCOUNT, HIDDEN_ACCOUNT
 from orchestration.simulate.acts.base import Act
 from orchestration.simulate.assets import (
-    ASSETS,
     GROUPS,
-    INDEX,
     LEDGER_PLACES,
     OWN_TOKEN,
     OWN_TOKEN_INDEX,
     SYMBOLS,
-    members,
 )
 from orchestration.simulate.faults.base import Fault
-from orchestration.simulate.outcome import Finding, Outcome
-from orchestration.simulate.reports import ELIGIBLE_CUSTODY
+from orchestration.simulate.outcome import LIQUID_CUSTODY, Finding, Outcome
 from orchestration.simulate.world import MARKET_MAKER, MARKET_MAKER_ACCOUNT, OPERATOR
 
 DUST_USD = Decimal(1)
 EXPOSURE_LIMIT = Decimal("0.01")
 OWN_TOKEN_COLLATERAL_LIMIT = Decimal("0.20")
 CONCENTRATION_LIMIT = Decimal("0.50")
-LIQUIDITY_WINDOW_DAYS = 7
-LIQUID_CUSTODY = ("hot", "bank")
 MOST_SOLD_OF_VOLUME = 3
 """At most 10 % of a day's volume for 30 days can be sold."""
 
@@ -132,31 +126,12 @@ class Judge(Outcome):
 
     # --- consequences for reserves -------------------------------------------------------------------------------
 
-    def _eligible(self, day: int, group: str, custody: tuple[str, ...]) -> int:
-        """Reserves of a group in wallets of the given custody, in 10**-18 of its reference asset."""
-        total = 0
-        for slot, exact in enumerate(self.records.days[day].slots):
-            wallet = self.world.wallets[int(self.book.slot_wallet[slot])]
-            asset = ASSETS[int(self.book.slot_asset[slot])]
-            if asset.group == group and wallet.is_reserve and wallet.custody in custody:
-                total += exact * (100 - wallet.encumbered_pct) // 100
-        return total
-
     def _groups(self, day: int) -> Iterator[Finding]:
         """Shortfalls in kind and in total, and groups that couldn't pay another such day of withdrawals."""
-        net, short = Decimal(0), []
-        for group in GROUPS:
-            liability = sum(self.records.days[day].liability[asset] for asset in members(group))
-            eligible = self._eligible(day, group, ELIGIBLE_CUSTODY)
-            if group == OWN_TOKEN:
-                eligible = min(eligible, liability)
-            net += self.usd(day, INDEX[group], eligible - liability)
-            if eligible < liability:
-                short.append(group)
-        for group in short:
+        for group in (group for group in GROUPS if self.gap(day, group) < 0):
             act = "unexplained_transfer" if group == "SOL" else "affiliate_borrowing"
             yield Finding("reserves_cover_liabilities", day, group, group, act, "less held in kind than owed")
-        if net < 0:
+        if self.net_gap_usd(day) < 0:
             note = "less held in all than owed"
             yield Finding("total_reserves_cover_liabilities", day, "exchange", None, "affiliate_borrowing", note)
         for group in GROUPS:
@@ -165,12 +140,11 @@ class Judge(Outcome):
                 yield Finding("liquidity_covers_withdrawals", day, group, group, "withdrawal_run", note)
 
     def _is_illiquid(self, day: int, group: str) -> bool:
-        window = range(max(day - LIQUIDITY_WINDOW_DAYS + 1, 0), day + 1)
-        needed = max(sum(self.records.days[other].withdrawn[asset] for asset in members(group)) for other in window)
-        most = least = self._eligible(day, group, LIQUID_CUSTODY)
+        needed = self.largest_withdrawals(day, group)
+        most = least = self.eligible(day, group, LIQUID_CUSTODY)
         if group == OWN_TOKEN:
             liability = self.records.days[day].liability[OWN_TOKEN_INDEX]
-            elsewhere = self._eligible(day, group, ELIGIBLE_CUSTODY) - most
+            elsewhere = self.eligible(day, group) - most
             most, least = min(most, liability), max(min(most, liability - elsewhere), 0)
         return _decided(Decimal(needed - most), Decimal(needed - least), Decimal(0))
 

@@ -38,6 +38,7 @@ HOUSE_SHARE = 0.05
 INSURANCE_SHARE = 0.003
 UNBOOKED_SURPLUS = 0.02
 PROOF_REFRESH_DAYS = 45
+PROOF_HOLDS_DAYS = 92
 LATE_OPENER_SHARE = 0.08
 LARGEST_ACCOUNT_SHARE = 0.05
 
@@ -59,7 +60,8 @@ class AccountPlan:
 class WalletPlan:
     """A wallet. ``first_day`` None means listed before the first day.
 
-    Proofs are refreshed while a wallet is listed, unless ``proven_day`` gives the day of the only one.
+    Proofs are refreshed while a wallet is listed, unless ``proven_day`` gives the day of the only one. ``changes`` are
+    columns that have another value from the midnight that begins a day on.
     """
 
     wallet_id: str
@@ -73,6 +75,16 @@ class WalletPlan:
     encumbered_pct: int = 0
     first_day: int | None = None
     proven_day: int | None = None
+    changes: dict[int, dict[str, Any]] = field(default_factory=dict)
+
+    def value_on(self, day: int, column: str) -> Any:
+        """What the register says of the wallet at the end of a day."""
+        said = [values[column] for begin, values in sorted(self.changes.items()) if begin <= day and column in values]
+        return said[-1] if said else getattr(self, column)
+
+    def is_proven_on(self, day: int) -> bool:
+        """Whether the proof of ownership still holds at the end of a day."""
+        return self.proof != "none" and (self.proven_day is None or day - self.proven_day < PROOF_HOLDS_DAYS)
 
     @property
     def is_reserve(self) -> bool:
@@ -367,19 +379,20 @@ def wallet_rows(world: World) -> list[Row]:
     clock, rows = world.clock, []
     for number, wallet in enumerate(world.wallets):
         first = wallet.first_day if wallet.first_day is not None else -(5 + 7 * number % 35)
-        refreshed = list(range(first, world.scenario.days, PROOF_REFRESH_DAYS))
-        starts = refreshed if wallet.proven_day is None else [first]
+        proven = [first] if wallet.proven_day is not None else range(first, world.scenario.days, PROOF_REFRESH_DAYS)
+        starts = sorted({*proven, *wallet.changes})
         for begin, following in zip(starts, [*starts[1:], None], strict=True):
+            proven_since = max(day for day in proven if day <= begin)
             row = {
                 "wallet_id": wallet.wallet_id,
                 "network": wallet.network,
                 "address": wallet.address,
                 "owner_entity_id": wallet.owner,
                 "purpose": wallet.purpose,
-                "custody": wallet.custody,
-                "encumbered_pct": wallet.encumbered_pct,
+                "custody": wallet.value_on(begin, "custody"),
+                "encumbered_pct": wallet.value_on(begin, "encumbered_pct"),
                 "ownership_proof": wallet.proof,
-                "proven_at": None if wallet.proof == "none" else _proven_at(world, wallet, begin),
+                "proven_at": None if wallet.proof == "none" else _proven_at(world, wallet, proven_since),
                 "valid_from": clock.midnight(begin),
                 "valid_to": None,
                 "recorded_at": clock.midnight(begin) - HOUR,

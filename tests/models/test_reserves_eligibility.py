@@ -238,6 +238,18 @@ def test_own_tokens_count_up_to_what_customers_are_owed_in_them(tmp_path: Path) 
     assert split["overdrawn", 1] == (Decimal(-5), {})
 
 
+def test_own_tokens_at_hand_count_before_those_in_a_vault(tmp_path: Path) -> None:
+    books = ReserveBooks(days=1)
+    books.owed("c1", "XT", "100")
+    books.wallet("a vault")
+    books.wallet("hot", custody="hot")
+    books.balance("a vault", "XT", "500")
+    books.balance("hot", "XT", "60")
+    split = splits(books.build(tmp_path, MODELS), "XT")
+    assert split["hot", 1] == (Decimal(60), {})
+    assert split["a vault", 1] == (Decimal(40), {"own_token": Decimal(460)})
+
+
 def test_an_overdraft_of_the_operator_always_counts(tmp_path: Path) -> None:
     books = ReserveBooks(days=1)
     books.wallet("plain")

@@ -364,9 +364,8 @@ class Flows:
             needed = max(self.withdrawals(group, other, day) for other in window if other >= self.books.first_date)
             liquid = ZERO
             for held in self.reserves.holdings(day):
-                version = self.wallets.last_version(held.wallet_id, day)
                 in_group = self.tokens.in_kind_group(held.asset, day) == group
-                if in_group and version is not None and version["custody"] in self.policy.liquid_custody:
+                if in_group and self.reserves.is_liquid(held.wallet_id, day):
                     liquid += self.reserves.in_reference_units(held.eligible, held.asset, day)
             if liquid < needed:
                 found[group] = (liquid, needed)

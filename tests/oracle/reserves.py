@@ -102,9 +102,9 @@ class Reserves:
         return timedelta(0) <= age <= timedelta(days=allowed)
 
     def _cap_own_tokens(self, holdings: list[Holding], day: date) -> None:
-        """Own tokens count up to what customers are owed in them, wallets in order of their names."""
+        """Own tokens count up to what customers are owed in them: liquid wallets first, then in order of names."""
         room: dict[str, Decimal] = {}
-        for holding in holdings:
+        for holding in sorted(holdings, key=lambda held: not self.is_liquid(held.wallet_id, day)):
             if holding.eligible == 0 or not self.tokens.is_own(holding.asset, day):
                 continue
             left = room.setdefault(holding.asset, self.ledger.liability(holding.asset, day))
@@ -113,6 +113,11 @@ class Reserves:
             if holding.eligible > counted:
                 holding.excluded["own_token"] = holding.eligible - counted
             holding.eligible = counted
+
+    def is_liquid(self, wallet_id: str, day: date) -> bool:
+        """Whether the wallet's last version of the day is of a kind from which withdrawals are paid."""
+        version = self.wallets.last_version(wallet_id, day)
+        return version is not None and version["custody"] in self.policy.liquid_custody
 
     def _deduct_encumbered(self, holdings: list[Holding], day: date) -> None:
         for holding in holdings:

@@ -116,6 +116,12 @@ def test_own_tokens_count_up_to_what_is_owed_in_them() -> None:
     assert (line.eligible, line.excluded, exchange_.reserves.gap("ONE", DAY)) == (120, 380, 0)
 
 
+def test_own_tokens_at_hand_count_before_those_in_a_vault() -> None:
+    wallets = [wallet("a vault", address="a"), wallet("hot", address="h", custody="hot")]
+    exchange_ = world(wallets, [holds("a vault", "500", "ONE"), holds("hot", "60", "ONE")], entry("spot", "ONE", "100"))
+    assert {held.wallet_id: held.eligible for held in exchange_.reserves.holdings(DAY)} == {"a vault": 40, "hot": 60}
+
+
 def test_a_dollar_of_own_token_does_not_cover_a_bitcoin() -> None:
     # 2 BTC owed, 1 held: short by 1 x 100; the USD surplus of 30 offsets only in net_gap_usd: 30 - 100
     exchange_ = world(

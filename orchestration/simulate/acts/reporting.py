@@ -21,18 +21,9 @@ from orchestration.simulate.book import Book
 from orchestration.simulate.outcome import Finding, Outcome
 from orchestration.simulate.prices import PricePaths
 from orchestration.simulate.record import REVENUE_KINDS, Records, cents
-from orchestration.simulate.reports import STOCK_DELAY_DAYS
 from orchestration.simulate.scenario import ActPlan
 from orchestration.simulate.today import Today
 from orchestration.simulate.world import HOUSE_ACCOUNT, World
-
-
-def _published_stocks(act: Act, outcome: Outcome) -> Iterator[tuple[int, int]]:
-    """Months' ends from the act's day on, with the day on which stocks at that end are published."""
-    for month_end in outcome.clock.month_ends(outcome.scenario.days):
-        published = month_end + STOCK_DELAY_DAYS
-        if month_end >= act.plan.day and published <= outcome.last_day:
-            yield month_end, published
 
 
 class InventedInsuranceFund(Act):
@@ -65,7 +56,7 @@ class InventedInsuranceFund(Act):
     @override
     def findings(self, outcome: Outcome) -> Iterator[Finding]:
         """The figure, when it is published."""
-        for _, day in _published_stocks(self, outcome):
+        for _, day in outcome.published_stocks(self.plan.day):
             yield self.finds("insurance_fund_matches", day, "insurance_fund", "no account holds it")
 
 
@@ -90,7 +81,7 @@ class NettedLiabilities(Act):
     @override
     def findings(self, outcome: Outcome) -> Iterator[Finding]:
         """The total and each asset that something was netted in, when they are published."""
-        for month_end, day in _published_stocks(self, outcome):
+        for month_end, day in outcome.published_stocks(self.plan.day):
             netted = self.netted(outcome.book, outcome.records, month_end)
             for asset in (None, *(SYMBOLS[number] for number in netted)):
                 note = "negative balances netted"

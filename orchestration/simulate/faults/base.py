@@ -6,6 +6,7 @@ What belongs here: what faults of several families need. What doesn't: any singl
 from __future__ import annotations
 
 import zlib
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -17,10 +18,13 @@ import pyarrow.compute as pc
 from orchestration import contract
 from orchestration.simulate.acts.base import Act
 from orchestration.simulate.assets import ASSETS, INDEX
+from orchestration.simulate.clock import MINUTE
 from orchestration.simulate.columns import rows_to_table
+from orchestration.simulate.outcome import Finding, Outcome
+from orchestration.simulate.payments import Payments, credit
 from orchestration.simulate.scenario import Scenario
 from orchestration.simulate.today import Today
-from orchestration.simulate.world import OPERATOR, AccountPlan, WalletPlan, World
+from orchestration.simulate.world import FOUNDER, OPERATOR, AccountPlan, WalletPlan, World, link
 
 OBVIOUS, QUIET, INNOCENT = "obvious", "quiet", "innocent"
 
@@ -73,17 +77,43 @@ class Fault(Act):
         """A fault's name as it stands in identifiers, where it tells nobody what it is about."""
         return f"{zlib.crc32(name.encode()) % 10**6:06d}"
 
+    @property
+    def slug(self) -> str:
+        """The fault's own name as it stands in identifiers."""
+        return self.slug_of(self.name)
+
     def open_customer(
         self, world: World, suffix: str = "", *, account_class: str = "spot", **opening_usd: float
     ) -> str:
         """Add a customer with one account of its own, which no ordinary activity touches; returns the account."""
-        slug = f"{self.slug_of(self.name)}{suffix}"
-        entity, account = f"cust-f{slug}", f"acct-f{slug}-{account_class}"
-        before = world.clock.midnight(-40)
-        world.entities.append(
-            {"entity_id": entity, "entity_type": "customer", "name": None, "country": "GB", "recorded_at": before}
-        )
-        world.accounts.append(AccountPlan(account, entity, account_class, None, opening_usd, is_customer=True))
+        entity = self.open_entity(world, f"cust-f{self.slug}{suffix}", "customer")
+        return self.open_account(world, entity, suffix, account_class=account_class, is_customer=True, **opening_usd)
+
+    def open_affiliate(self, world: World, suffix: str = "") -> str:
+        """Add a company that belongs to the founder, who controls the operator; returns the entity."""
+        entity = self.open_entity(world, f"company-f{self.slug}{suffix}", "company")
+        world.links.append(link(FOUNDER, entity, "ownership", 100, world.clock.midnight(-40)))
+        return entity
+
+    def open_entity(self, world: World, entity: str, kind: str) -> str:
+        """Add an entity of a kind that nobody is linked to; returns it."""
+        row = {"entity_id": entity, "entity_type": kind, "name": None, "country": "GB"}
+        world.entities.append({**row, "recorded_at": world.clock.midnight(-40)})
+        return entity
+
+    def open_account(
+        self,
+        world: World,
+        entity: str,
+        suffix: str = "",
+        *,
+        account_class: str = "spot",
+        is_customer: bool = False,
+        **opening_usd: float,
+    ) -> str:
+        """Add an account of an entity with its opening balances; returns the account."""
+        account = f"acct-f{self.slug}{suffix}-{account_class}"
+        world.accounts.append(AccountPlan(account, entity, account_class, None, opening_usd, is_customer=is_customer))
         return account
 
     def open_wallet(self, world: World, symbol: str, share: float, suffix: str = "", **columns: Any) -> str:
@@ -91,18 +121,57 @@ class Fault(Act):
 
         Ordinary activity leaves custodians' wallets alone. ``columns`` are those of the plan that shall be otherwise.
         """
-        wallet = f"vault-f{self.slug_of(self.name)}{suffix}"
+        wallet = f"vault-f{self.slug}{suffix}"
         plan = WalletPlan(wallet, "custodian", OPERATOR, "customer", "custodian", "custodian_letter", {symbol: share})
         world.wallets.append(replace(plan, **columns))
         return wallet
 
-    def pay(self, today: Today, payer: str, payee: str, symbol: str, units: int, kind: str = "transfer") -> int:
+    def pay(
+        self, today: Today, payer: str, payee: str, symbol: str, units: int, kind: str = "transfer", hours: float = 13.0
+    ) -> int:
         """Move units between two accounts that aren't ordinary customers'; returns the transaction's number."""
         book, world = today.book, today.world
         accounts = [world.account_index(payer), world.account_index(payee)]
         transaction = book.new_transactions(1)
-        book.post(transaction, accounts, INDEX[symbol], [-units, units], kind, today.clock.at(today.day, 13.0))
+        book.post(transaction, accounts, INDEX[symbol], [-units, units], kind, today.clock.at(today.day, hours))
         return int(transaction[0])
+
+    def deposit(self, today: Today, account: str, wallet: str, symbol: str, units: int) -> None:
+        """Bring units from outside to a wallet, credited to an account that isn't an ordinary customer's."""
+        when = today.clock.at(today.day, 10.0)
+        numbers = today.book.transfer(today.book.slot(wallet, symbol), units, "deposit", when)
+        credit(today, Payments.one(today.world.account_index(account), INDEX[symbol], units), when, numbers)
+
+    def withdraw(self, today: Today, account: str, wallet: str, symbol: str, units: int) -> None:
+        """Take units out of a wallet, charged to an account that isn't an ordinary customer's."""
+        book, world, asset, when = today.book, today.world, INDEX[symbol], today.clock.at(today.day, 20.0)
+        reference = book.transfer(book.slot(wallet, symbol), -units, "withdrawal", when + MINUTE)
+        accounts = [world.account_index(account), world.external_index(asset)]
+        transaction = book.new_transactions(1)
+        book.post(transaction, accounts, asset, [-units, units], "withdrawal", when, reference=reference)
+
+    def move(self, today: Today, wallet: str, symbol: str, units: int, kind: str = "other") -> int:
+        """Change what a wallet holds by a transfer from or to the outside that no entry is behind; its number."""
+        slot, when = today.book.slot(wallet, symbol), today.clock.at(today.day, 16.0)
+        return int(today.book.transfer(slot, units, kind, when)[0])
+
+    def in_the_red(self, outcome: Outcome, account: str, symbol: str, note: str) -> Iterator[Finding]:
+        """A negative balance that nothing covers: the balance and the equity, every day from the planting on."""
+        for day in outcome.days_from(self.plan.day):
+            yield self.finds("no_negative_balance", day, account, note, symbol)
+            yield self.finds("no_negative_equity", day, account, note)
+
+    def shortfalls(self, outcome: Outcome, group: str, note: str) -> Iterator[Finding]:
+        """The days from the planting on, on which a group is short."""
+        for day in outcome.days_from(self.plan.day):
+            if outcome.gap(day, group) < 0:
+                yield self.finds("reserves_cover_liabilities", day, group, note, group)
+
+    def total_shortfalls(self, outcome: Outcome, note: str) -> Iterator[Finding]:
+        """The days from the planting on, on which the exchange is short in total."""
+        for day in outcome.days_from(self.plan.day):
+            if outcome.net_gap_usd(day) < 0:
+                yield self.finds("total_reserves_cover_liabilities", day, "exchange", note)
 
 
 def units_of(today: Today, symbol: str, value_usd: float) -> int:

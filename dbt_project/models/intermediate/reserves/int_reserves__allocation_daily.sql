@@ -45,6 +45,7 @@ ruled as (
         balances.asset,
         balances.balance,
         balances.custody,
+        coalesce(balances.custody in {{ policy_items('liquidity.liquid_custody') }}, false) as is_liquid,
         rules.encumbered_pct,
         parities.price_usd,
         coalesce(parities.in_kind_group, balances.asset) as in_kind_group,
@@ -63,8 +64,9 @@ ruled as (
         on balances.as_of_date = customer_liabilities.as_of_date and balances.asset = customer_liabilities.asset
 ),
 
--- Own tokens count wallet by wallet, in the order of their names, until what customers are owed in them is reached.
--- An overdraft takes nothing of that and lowers the sum.
+-- Own tokens count wallet by wallet until what customers are owed in them is reached: what is at hand first, so that
+-- tokens in a vault don't make those in a hot wallet count for nothing, then in the order of names. An overdraft takes
+-- nothing of that and lowers the sum.
 claimed as (
     select
         *,
@@ -72,7 +74,7 @@ claimed as (
         coalesce(
             sum(case when reason is null and is_own_token and balance > 0 then balance else 0 end) over (
                 partition by as_of_date, asset
-                order by wallet_id
+                order by is_liquid desc, wallet_id asc
                 rows between unbounded preceding and 1 preceding
             ),
             0
