@@ -15,7 +15,6 @@ import numpy as np
 from orchestration.simulate.assets import ASSETS, LEDGER_PLACES, PRICE_PLACES, TAIL_ASSET, exact_units
 from orchestration.simulate.book import KIND, Book, LegBatch, concatenate
 from orchestration.simulate.prices import Integers
-from orchestration.simulate.world import FEE_ACCOUNT, HOUSE_ACCOUNT
 
 REVENUE_KINDS: tuple[str, ...] = ("fee", "interest", "funding", "liquidation", "revenue", "rebate", "reward")
 _CENT = Decimal("0.01")
@@ -108,10 +107,10 @@ def _withdrawn(legs: LegBatch, customer_accounts: Integers) -> list[int]:
 
 
 def _add_revenue(records: Records, book: Book, day: int, legs: LegBatch) -> None:
-    """Add what entered the fee and house accounts by revenue's entry types, by the day it is effective."""
+    """Add what entered fee and house accounts by revenue's entry types, by the day it is effective."""
     world = book.world
-    operators = [world.account_index(FEE_ACCOUNT), world.account_index(HOUSE_ACCOUNT)]
-    inside = np.isin(legs.account, operators)
+    earning = [account.account_class in ("fee", "house") for account in world.accounts]
+    inside = np.isin(legs.account, world.customers.count + np.flatnonzero(earning))
     for kind in REVENUE_KINDS:
         rows = inside & (legs.kind == KIND[kind])
         for asset in np.unique(legs.asset[rows]):

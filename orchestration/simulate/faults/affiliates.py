@@ -21,7 +21,6 @@ from orchestration.simulate.prices import PricePaths
 from orchestration.simulate.today import Today
 from orchestration.simulate.world import (
     FOUNDER,
-    HOUSE_ACCOUNT,
     MARKET_MAKER_ACCOUNT,
     SUSPENSE_ACCOUNT,
     WalletPlan,
@@ -38,11 +37,12 @@ class _Exposure(Fault):
     """Affiliates that borrow dollars from the house with nothing to cover them, in spot accounts."""
 
     touches = frozenset({"affiliates' exposure"})
+    house: str
 
     def borrow(self, today: Today, account: str, share: float) -> None:
         """Borrow a share of what customers are owed in all."""
         owed = today.records.liability_usd(today.day - 1)
-        self.pay(today, account, HOUSE_ACCOUNT, "USD", int(owed * Decimal(str(share)) * 100))
+        self.pay(today, account, self.house, "USD", int(owed * Decimal(str(share)) * 100))
 
     def uncollateralised(self, outcome: Outcome, day: int, *accounts: str) -> Decimal:
         """What the accounts owe beyond what is free."""
@@ -67,6 +67,7 @@ class AffiliateBorrows(_Exposure):
     @override
     def prepare(self, world: World, paths: PricePaths) -> None:
         """Open the affiliate's account."""
+        self.house = self.open_house(world)
         self.affiliate = self.open_affiliate(world)
         self.account = self.open_account(world, self.affiliate)
 
@@ -95,6 +96,7 @@ class AffiliatesBorrowApart(_Exposure):
     @override
     def prepare(self, world: World, paths: PricePaths) -> None:
         """Open both affiliates' accounts."""
+        self.house = self.open_house(world)
         affiliates = [self.open_affiliate(world, suffix) for suffix in "ab"]
         self.accounts = [self.open_account(world, name, name[-1]) for name in affiliates]
 
@@ -124,6 +126,7 @@ class HiddenChainBorrows(_Exposure):
     @override
     def prepare(self, world: World, paths: PricePaths) -> None:
         """Open the account and draw the links: founder, first company, nominee, second company, first company."""
+        self.house = self.open_house(world)
         before = world.clock.midnight(-40)
         first = self.open_entity(world, f"company-f{self.slug}a", "company")
         nominee = self.open_entity(world, f"person-f{self.slug}", "person")
@@ -163,13 +166,14 @@ class ProfitAsCollateral(Positions):
     @override
     def prepare(self, world: World, paths: PricePaths) -> None:
         """Open the affiliate's account."""
+        self.house = self.open_house(world)
         self.account = self.open_account(world, self.open_affiliate(world), account_class="margin", USD=10.0)
 
     @override
     def evening(self, today: Today) -> None:
         """Borrow."""
         if today.day == self.plan.day:
-            self.pay(today, self.account, HOUSE_ACCOUNT, "USD", 10_000)
+            self.pay(today, self.account, self.house, "USD", 10_000)
 
     @override
     def findings(self, outcome: Outcome) -> Iterator[Finding]:
@@ -285,10 +289,12 @@ class PrivilegeEndedBefore(Fault):
 class _Collateral(Fault):
     """An affiliate that borrows dollars well within what it holds, part of it in own tokens."""
 
+    house: str
+
     def borrow(self, today: Today, account: str) -> None:
         """Borrow a two-thousandth of what was owed to begin with."""
         if today.day == self.plan.day:
-            self.pay(today, account, HOUSE_ACCOUNT, "USD", int(today.world.owed_usd * 0.0005 * 100), "borrow")
+            self.pay(today, account, self.house, "USD", int(today.world.owed_usd * 0.0005 * 100), "borrow")
 
 
 class CollateralMostlyOwnToken(_Collateral):
@@ -302,6 +308,7 @@ class CollateralMostlyOwnToken(_Collateral):
     @override
     def prepare(self, world: World, paths: PricePaths) -> None:
         """Open the affiliate's account."""
+        self.house = self.open_house(world)
         self.affiliate = self.open_affiliate(world)
         self.account = self.open_account(
             world, self.affiliate, account_class="margin", MRX=world.owed_usd * 0.002, USDC=world.owed_usd * 0.001
@@ -330,6 +337,7 @@ class OwnTokenInAnotherAccount(_Collateral):
     @override
     def prepare(self, world: World, paths: PricePaths) -> None:
         """Open both accounts of the affiliate."""
+        self.house = self.open_house(world)
         self.affiliate = self.open_affiliate(world)
         self.account = self.open_account(world, self.affiliate, account_class="margin", USDC=world.owed_usd * 0.0012)
         self.open_account(world, self.affiliate, MRX=world.owed_usd * 0.0006)
@@ -569,6 +577,7 @@ class DebtMovedToFriend(Fault):
     @override
     def prepare(self, world: World, paths: PricePaths) -> None:
         """Open both accounts."""
+        self.house = self.open_house(world)
         self.account = self.open_account(world, self.open_affiliate(world), "a")
         self.friend = self.open_entity(world, f"cust-f{self.slug}", "customer")
         self.friends_account = self.open_account(world, self.friend, is_customer=True)
@@ -577,7 +586,7 @@ class DebtMovedToFriend(Fault):
     def evening(self, today: Today) -> None:
         """Borrow, and move the debt."""
         if today.day == self.plan.day:
-            self.pay(today, self.account, HOUSE_ACCOUNT, "USD", 90_000)
+            self.pay(today, self.account, self.house, "USD", 90_000)
             self.pay(today, self.friends_account, self.account, "USD", 90_000, hours=13.5)
 
     @override
@@ -642,6 +651,7 @@ class LinkEndedLoanStays(Fault):
     @override
     def prepare(self, world: World, paths: PricePaths) -> None:
         """Open the account, and end the link."""
+        self.house = self.open_house(world)
         self.affiliate = self.open_affiliate(world)
         self.account = self.open_account(world, self.affiliate, account_class="margin", USDC=60.0)
         end = world.clock.midnight(self.plan.day)
@@ -651,7 +661,7 @@ class LinkEndedLoanStays(Fault):
     def evening(self, today: Today) -> None:
         """Borrow while it still is an affiliate."""
         if today.day == self.plan.day - 3:
-            self.pay(today, self.account, HOUSE_ACCOUNT, "USD", 2_000, "borrow")
+            self.pay(today, self.account, self.house, "USD", 2_000, "borrow")
 
     @override
     def findings(self, outcome: Outcome) -> Iterator[Finding]:

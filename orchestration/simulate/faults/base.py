@@ -95,6 +95,10 @@ class Fault(Act):
         world.links.append(link(FOUNDER, entity, "ownership", 100, world.clock.midnight(-40)))
         return entity
 
+    def open_house(self, world: World) -> str:
+        """Add a house account of the operator's, so that the one that the desks look at stays as it is."""
+        return self.open_account(world, OPERATOR, "h", account_class="house")
+
     def open_entity(self, world: World, entity: str, kind: str) -> str:
         """Add an entity of a kind that nobody is linked to; returns it."""
         row = {"entity_id": entity, "entity_type": kind, "name": None, "country": "GB"}

@@ -14,7 +14,7 @@ from orchestration.simulate.faults.base import INNOCENT, OBVIOUS, QUIET, Fault, 
 from orchestration.simulate.outcome import Finding, Outcome
 from orchestration.simulate.prices import PricePaths
 from orchestration.simulate.today import Today
-from orchestration.simulate.world import HOUSE_ACCOUNT, World
+from orchestration.simulate.world import World
 
 MAINTENANCE_MARGIN = Decimal("0.05")
 STABLECOIN_COUNTED = Decimal("0.98")
@@ -60,6 +60,7 @@ class MarginBelowMaintenance(Fault):
     @override
     def prepare(self, world: World, paths: PricePaths) -> None:
         """Open the account that will borrow."""
+        self.house = self.open_house(world)
         self.account = self.open_customer(world, account_class="margin", USDC=10_000.0)
 
     @override
@@ -68,7 +69,7 @@ class MarginBelowMaintenance(Fault):
         if today.day == self.plan.day:
             collateral = today.book.balances[today.world.account_index(self.account), INDEX["USDC"]]
             cents = int(Decimal(int(collateral)).scaleb(-4) * STABLECOIN_COUNTED / Decimal("1.025"))
-            self.pay(today, self.account, HOUSE_ACCOUNT, "USD", cents)
+            self.pay(today, self.account, self.house, "USD", cents)
 
     @override
     def findings(self, outcome: Outcome) -> Iterator[Finding]:
@@ -113,13 +114,14 @@ class MarginBorrowCovered(Fault):
     @override
     def prepare(self, world: World, paths: PricePaths) -> None:
         """Open the account that will borrow."""
+        self.house = self.open_house(world)
         self.account = self.open_customer(world, account_class="margin", BTC=8_000.0)
 
     @override
     def evening(self, today: Today) -> None:
         """Borrow."""
         if today.day == self.plan.day:
-            self.pay(today, self.account, HOUSE_ACCOUNT, "USD", 200_000, "borrow")
+            self.pay(today, self.account, self.house, "USD", 200_000, "borrow")
 
 
 class Positions(Fault):
@@ -194,6 +196,7 @@ class OwnTokenAtItsOwnMark(Fault):
     @override
     def prepare(self, world: World, paths: PricePaths) -> None:
         """Open the account that will borrow."""
+        self.house = self.open_house(world)
         self.account = self.open_customer(world, account_class="margin", MRX=max(world.owed_usd * 0.003, 1_500.0))
 
     @override
@@ -202,7 +205,7 @@ class OwnTokenAtItsOwnMark(Fault):
         if today.day == self.plan.day:
             index = today.world.account_index(self.account)
             mark = float(today.book.balances[index, OWN_TOKEN_INDEX]) / 10**6 * float(today.mid[OWN_TOKEN_INDEX])
-            self.pay(today, self.account, HOUSE_ACCOUNT, "USD", int(mark * 100 / 1.5))
+            self.pay(today, self.account, self.house, "USD", int(mark * 100 / 1.5))
 
     @override
     def findings(self, outcome: Outcome) -> Iterator[Finding]:
@@ -228,6 +231,7 @@ class ShortfallNetted(Fault):
     @override
     def prepare(self, world: World, paths: PricePaths) -> None:
         """Open both accounts of the customer."""
+        self.house = self.open_house(world)
         customer = self.open_entity(world, f"cust-f{self.slug}", "customer")
         self.open_account(world, customer, is_customer=True, USD=2_000.0)
         self.account = self.open_account(world, customer, "b", is_customer=True)
@@ -236,7 +240,7 @@ class ShortfallNetted(Fault):
     def evening(self, today: Today) -> None:
         """Pay what isn't there."""
         if today.day == self.plan.day:
-            self.pay(today, self.account, HOUSE_ACCOUNT, "USD", 120_000)
+            self.pay(today, self.account, self.house, "USD", 120_000)
 
     @override
     def findings(self, outcome: Outcome) -> Iterator[Finding]:

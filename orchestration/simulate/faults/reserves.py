@@ -116,12 +116,12 @@ class CoinsGone(Fault):
 
 
 class BanksEmptied(Fault):
-    """Four fifths of the dollars leave both bank accounts: no surplus elsewhere makes up for that."""
+    """Half of the dollars leave both bank accounts: no surplus elsewhere makes up for that."""
 
     name = "banks_emptied"
     check = "total_reserves_cover_liabilities"
     form = OBVIOUS
-    description = "Four fifths of the dollars in both bank accounts are wired away."
+    description = "Half of the dollars in both bank accounts are wired away."
     touches = frozenset({"reserves USD"})
 
     @override
@@ -130,7 +130,7 @@ class BanksEmptied(Fault):
         if today.day == self.plan.day:
             for wallet in ("bank-lakes-usd", "bank-harbor-usd"):
                 held = int(today.book.slots[today.book.slot(wallet, "USD")])
-                self.move(today, wallet, "USD", -held * 4 // 5)
+                self.move(today, wallet, "USD", -held // 2)
 
     @override
     def findings(self, outcome: Outcome) -> Iterator[Finding]:
@@ -145,7 +145,9 @@ class ReservesSwappedForOwnToken(Fault):
     name = "reserves_swapped_for_own_token"
     check = "total_reserves_cover_liabilities"
     form = QUIET
-    description = "Nearly all stablecoins are swapped for own tokens of the same value: the sum looks the same."
+    description = (
+        "Nearly all stablecoins in cold wallets are swapped for own tokens of the same value: the sum looks the same."
+    )
     touches = frozenset({"reserves USD"})
 
     @override
@@ -154,7 +156,7 @@ class ReservesSwappedForOwnToken(Fault):
         if today.day != self.plan.day:
             return
         value = Decimal(0)
-        for wallet, symbol in (("tron-cold", "USDT"), ("tron-hot", "USDT"), ("eth-cold", "USDC")):
+        for wallet, symbol in (("tron-cold", "USDT"), ("eth-cold", "USDC")):
             units = int(today.book.slots[today.book.slot(wallet, symbol)]) * 19 // 20
             value += Decimal(units).scaleb(-6)
             self.move(today, wallet, symbol, -units)

@@ -20,7 +20,7 @@ from orchestration.simulate.prices import PricePaths
 from orchestration.simulate.record import Records, cents
 from orchestration.simulate.reports import REVENUE_DELAY_DAYS
 from orchestration.simulate.today import Today
-from orchestration.simulate.world import FEE_ACCOUNT, HOUSE_ACCOUNT, INVESTOR_ACCOUNT, World
+from orchestration.simulate.world import INVESTOR_ACCOUNT, World
 
 MONTH_END = 29
 PUBLISHED = MONTH_END + REVENUE_DELAY_DAYS
@@ -94,6 +94,7 @@ class _Licence(_Revenue):
     """Somebody pays the operator a licence fee, a share of what it earned so far."""
 
     share: ClassVar[str]
+    house: str
     day = 25
 
     def payer(self) -> str:
@@ -105,7 +106,7 @@ class _Licence(_Revenue):
         """Pay."""
         if today.day == self.plan.day:
             units = int(self.so_far_usd(today) * Decimal(self.share) * 100)
-            self.pay(today, self.payer(), HOUSE_ACCOUNT, "USD", units, "revenue")
+            self.pay(today, self.payer(), self.house, "USD", units, "revenue")
 
 
 class AffiliatePaysLicence(_Licence):
@@ -121,6 +122,7 @@ class AffiliatePaysLicence(_Licence):
     @override
     def prepare(self, world: World, paths: PricePaths) -> None:
         """Open the affiliate's account."""
+        self.house = self.open_house(world)
         self.account = self.open_account(world, self.open_affiliate(world), USD=world.owed_usd * 0.01)
 
     @override
@@ -144,6 +146,11 @@ class InvestorPaysLicence(_Licence):
     share = "0.2"
 
     @override
+    def prepare(self, world: World, paths: PricePaths) -> None:
+        """Open the account that earns."""
+        self.house = self.open_house(world)
+
+    @override
     def payer(self) -> str:
         """The investor's account."""
         return INVESTOR_ACCOUNT
@@ -162,6 +169,7 @@ class AffiliatePaysFeesDaily(_Revenue):
     @override
     def prepare(self, world: World, paths: PricePaths) -> None:
         """Open both affiliates' accounts."""
+        self.house = self.open_house(world)
         names = [self.open_affiliate(world, suffix) for suffix in "ab"]
         self.accounts = [self.open_account(world, name, name[-1], USD=world.owed_usd * 0.01) for name in names]
 
@@ -176,7 +184,7 @@ class AffiliatePaysFeesDaily(_Revenue):
         transaction, when = book.new_transactions(1), today.clock.at(today.day, 12.0)
         book.post(transaction, [buyer, seller], usd, [-1_000, 1_000], "trade", when)
         if fee:
-            fees = world.account_index(FEE_ACCOUNT)
+            fees = world.account_index(self.house)
             book.post(transaction, [buyer, seller, fees], usd, [-fee, -fee, 2 * fee], "fee", when)
 
     @override
@@ -191,12 +199,13 @@ class _OwnTokenIncome(_Revenue):
     @override
     def prepare(self, world: World, paths: PricePaths) -> None:
         """Open the account that pays."""
+        self.house = self.open_house(world)
         self.account = self.open_customer(world, USD=world.owed_usd * 0.01, MRX=world.owed_usd * 0.01)
 
     def pay_fee(self, today: Today, value_usd: Decimal) -> int:
         """Pay a fee worth so much; returns its units."""
         units = units_of(today, OWN_TOKEN, float(value_usd))
-        self.pay(today, self.account, FEE_ACCOUNT, OWN_TOKEN, units, "fee")
+        self.pay(today, self.account, self.house, OWN_TOKEN, units, "fee")
         return units
 
 
@@ -240,7 +249,7 @@ class OwnTokenSoldDown(_OwnTokenIncome):
         value = self.so_far_usd(today, today.day - 1) * Decimal("0.4")
         units, cents_paid = self.pay_fee(today, value), int(value * 100)
         book, world, when = today.book, today.world, today.clock.at(today.day, 21.0)
-        accounts = [world.account_index(FEE_ACCOUNT), world.account_index(self.account)]
+        accounts = [world.account_index(self.house), world.account_index(self.account)]
         transaction = book.new_transactions(1)
         book.post(transaction, accounts, INDEX[OWN_TOKEN], [-units, units], "trade", when)
         book.post(transaction, accounts, INDEX["USD"], [cents_paid, -cents_paid], "trade", when)
@@ -280,6 +289,7 @@ class _Backdated(_Revenue):
     @override
     def prepare(self, world: World, paths: PricePaths) -> None:
         """Open the account that pays."""
+        self.house = self.open_house(world)
         self.account = self.open_customer(world, USD=100.0)
 
     @override
@@ -289,7 +299,7 @@ class _Backdated(_Revenue):
             return
         units = int(self.so_far_usd(today) * Decimal(self.share) * 100)
         book, world = today.book, today.world
-        accounts = [world.account_index(self.account), world.account_index(HOUSE_ACCOUNT)]
+        accounts = [world.account_index(self.account), world.account_index(self.house)]
         when, transaction = today.clock.at(MONTH_END - 1, 15.0), book.new_transactions(1)
         book.post(transaction, accounts, INDEX["USD"], [-units, units], "revenue", when)
         book.post(transaction, accounts[::-1], INDEX["USD"], [-units, units], "transfer", when)
