@@ -10,8 +10,9 @@ none.
 How to add one. Write a class in the module of its family and append it to the module's ``FAULTS``. Then
 
 - choose the latest hook that does: what a source says wrongly belongs in ``deliver``, what happened in ``evening``;
-- act through accounts and wallets of your own (``Fault.open_customer``), so that the rest of the exchange is the same
-  as without the fault, and faults don't meet;
+- act through accounts and wallets of your own (``Fault.open_customer``, ``open_affiliate``, ``open_house``), so that
+  the rest of the exchange is the same as without the fault, and faults don't meet;
+- a fault that hangs on a month's end is a ``MonthEndFault``: others are planted later in a longer exchange;
 - say in ``touches`` what else the fault bends: an asset's price, a group's reserves, a month's report. Two faults that
   share a word there are never planted together;
 - take amounts from the world (``owed_usd``, prices, balances), never from a seed that happens to work, and keep away

@@ -546,7 +546,7 @@ class CustomerSharesBankAccount(Fault):
     check = "undeclared_affiliates"
     form = OBVIOUS
     description = "A customer uses the bank account of an affiliate."
-    day = 0
+    is_from_the_start = True
 
     @override
     def prepare(self, world: World, paths: PricePaths) -> None:

@@ -14,11 +14,12 @@ from typing import Any, ClassVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from typing_extensions import override
 
 from orchestration import contract
 from orchestration.simulate.acts.base import Act
 from orchestration.simulate.assets import ASSETS, INDEX
-from orchestration.simulate.clock import MINUTE
+from orchestration.simulate.clock import MINUTE, Clock
 from orchestration.simulate.columns import rows_to_table
 from orchestration.simulate.outcome import Finding, Outcome
 from orchestration.simulate.payments import Payments, credit
@@ -176,6 +177,24 @@ class Fault(Act):
         for day in outcome.days_from(self.plan.day):
             if outcome.net_gap_usd(day) < 0:
                 yield self.finds("total_reserves_cover_liabilities", day, "exchange", note)
+
+
+class MonthEndFault(Fault):
+    """A fault that hangs on the end of the first whole month, however long the exchange is looked at."""
+
+    offset: ClassVar[int] = 0
+    """The day of planting, counted from the month's last day."""
+
+    @classmethod
+    @override
+    def planting_day(cls, scenario: Scenario) -> int:
+        """The day of planting."""
+        return Clock(scenario.start).month_ends(scenario.days)[0] + cls.offset
+
+    @property
+    def month_end(self) -> int:
+        """The month's last day."""
+        return self.plan.day - self.offset
 
 
 def units_of(today: Today, symbol: str, value_usd: float) -> int:

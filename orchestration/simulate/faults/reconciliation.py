@@ -11,12 +11,12 @@ from typing_extensions import override
 
 from orchestration.simulate.assets import ASSETS, INDEX, LEDGER_PLACES
 from orchestration.simulate.book import Book
-from orchestration.simulate.clock import Clock
 from orchestration.simulate.faults.base import (
     INNOCENT,
     OBVIOUS,
     QUIET,
     Fault,
+    MonthEndFault,
     rows_where,
     transaction_id,
     units_of,
@@ -694,21 +694,11 @@ def _microseconds(when: Any) -> int:
 # --- reports ---------------------------------------------------------------------------------------------------------
 
 
-class _Report(Fault):
+class _Report(MonthEndFault):
     """What management publishes about the end of the first whole month."""
 
     minimum_days = 34
-
-    @classmethod
-    @override
-    def planting_day(cls, scenario: Scenario) -> int:
-        """The day of publication."""
-        return Clock(scenario.start).month_ends(scenario.days)[0] + STOCK_DELAY_DAYS
-
-    @property
-    def month_end(self) -> int:
-        """The day that the report is about."""
-        return self.plan.day - STOCK_DELAY_DAYS
+    offset = STOCK_DELAY_DAYS
 
     def scale(self, figures: list[Row], month_end: int, figure: str, asset: str | None, factor: str) -> None:
         """Multiply one figure of the month's report."""

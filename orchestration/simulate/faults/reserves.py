@@ -21,6 +21,7 @@ from orchestration.simulate.faults.base import (
     OBVIOUS,
     QUIET,
     Fault,
+    MonthEndFault,
     rows_where,
     units_of,
     with_changes,
@@ -33,8 +34,8 @@ from orchestration.simulate.today import Today
 from orchestration.simulate.world import PROOF_HOLDS_DAYS, World
 
 REPORT_TOLERANCE = Decimal("0.005")
-SNAPSHOT_DAY = 29
-"""Day number of the first month's end, at which reserves are reported."""
+SNAPSHOT_SEEN_DAYS = 37
+"""Least number of days that holds the first report of reserves and the days after it."""
 
 
 class ProofExpired(Fault):
@@ -170,7 +171,7 @@ class ReservesSwappedForOwnToken(Fault):
         yield from self.total_shortfalls(outcome, note)
 
 
-class ReserveBorrowedForSnapshot(Fault):
+class ReserveBorrowedForSnapshot(MonthEndFault):
     """A large loan of bitcoin arrives the day before the snapshot and leaves the day after it."""
 
     name = "reserve_borrowed_for_snapshot"
@@ -178,8 +179,8 @@ class ReserveBorrowedForSnapshot(Fault):
     form = OBVIOUS
     description = "A quarter of the bitcoin at the month's end is borrowed the day before and returned the day after."
     touches = frozenset({"reserves BTC"})
-    day = SNAPSHOT_DAY - 1
-    minimum_days = SNAPSHOT_DAY + 7
+    minimum_days = SNAPSHOT_SEEN_DAYS
+    offset = -1
 
     @override
     def prepare(self, world: World, paths: PricePaths) -> None:
@@ -192,17 +193,17 @@ class ReserveBorrowedForSnapshot(Fault):
         if today.day == self.plan.day:
             self.units = group_units(today, "BTC") // 3
             self.move(today, self.vault, "BTC", self.units)
-        if today.day == SNAPSHOT_DAY + 2:
+        if today.day == self.month_end + 2:
             self.move(today, self.vault, "BTC", -self.units)
 
     @override
     def findings(self, outcome: Outcome) -> Iterator[Finding]:
         """On the day on which it leaves."""
         note = "borrowed over the snapshot"
-        yield self.finds("reserves_not_window_dressed", SNAPSHOT_DAY + 2, "BTC", note, "BTC")
+        yield self.finds("reserves_not_window_dressed", self.month_end + 2, "BTC", note, "BTC")
 
 
-class ReserveBorrowedForTwoDays(Fault):
+class ReserveBorrowedForTwoDays(MonthEndFault):
     """Two stablecoins come in on the day of the snapshot and go out in two steps: each alone stays below the limit."""
 
     name = "reserve_borrowed_for_two_days"
@@ -210,8 +211,8 @@ class ReserveBorrowedForTwoDays(Fault):
     form = QUIET
     description = "Two stablecoins, each below the limit, are borrowed over the snapshot and returned in two steps."
     touches = frozenset({"reserves USD"})
-    day = SNAPSHOT_DAY
-    minimum_days = SNAPSHOT_DAY + 7
+    minimum_days = SNAPSHOT_SEEN_DAYS
+    offset = 0
 
     @override
     def prepare(self, world: World, paths: PricePaths) -> None:
@@ -228,7 +229,7 @@ class ReserveBorrowedForTwoDays(Fault):
             self.units = group * 45 // 1_000
             for symbol, vault in self.vaults.items():
                 self.move(today, vault, symbol, self.units)
-        for symbol, day in (("USDC", SNAPSHOT_DAY + 1), ("USDT", SNAPSHOT_DAY + 2)):
+        for symbol, day in (("USDC", self.month_end + 1), ("USDT", self.month_end + 2)):
             if today.day == day:
                 self.move(today, self.vaults[symbol], symbol, -self.units)
 
@@ -236,18 +237,18 @@ class ReserveBorrowedForTwoDays(Fault):
     def findings(self, outcome: Outcome) -> Iterator[Finding]:
         """On the day on which the second part leaves."""
         note = "borrowed over the snapshot in two parts"
-        yield self.finds("reserves_not_window_dressed", SNAPSHOT_DAY + 2, "USD", note, "USD")
+        yield self.finds("reserves_not_window_dressed", self.month_end + 2, "USD", note, "USD")
 
 
-class LoanBetweenSnapshots(Fault):
+class LoanBetweenSnapshots(MonthEndFault):
     """The same loan far from any snapshot flatters no report."""
 
     name = "loan_between_snapshots"
     check = "reserves_not_window_dressed"
     form = INNOCENT
     description = "A quarter of the SOL reserves is borrowed and returned in the middle of the month."
-    minimum_days = SNAPSHOT_DAY + 7
-    day = 12
+    minimum_days = SNAPSHOT_SEEN_DAYS
+    offset = -17
 
     @override
     def prepare(self, world: World, paths: PricePaths) -> None:
@@ -264,15 +265,15 @@ class LoanBetweenSnapshots(Fault):
             self.move(today, self.vault, "SOL", -self.units)
 
 
-class CustomerMovesAtMonthEnd(Fault):
+class CustomerMovesAtMonthEnd(MonthEndFault):
     """A customer brings a lot of euros before the snapshot and takes them out after it: that is business."""
 
     name = "customer_moves_at_month_end"
     check = "reserves_not_window_dressed"
     form = INNOCENT
     description = "A customer deposits a fifth of the euros the day before the month's end, and withdraws it after."
-    minimum_days = SNAPSHOT_DAY + 7
-    day = SNAPSHOT_DAY - 1
+    minimum_days = SNAPSHOT_SEEN_DAYS
+    offset = -1
 
     @override
     def prepare(self, world: World, paths: PricePaths) -> None:
@@ -285,7 +286,7 @@ class CustomerMovesAtMonthEnd(Fault):
         if today.day == self.plan.day:
             self.units = group_units(today, "EUR") // 5
             self.deposit(today, self.account, "bank-lakes-eur", "EUR", self.units)
-        if today.day == SNAPSHOT_DAY + 1:
+        if today.day == self.month_end + 1:
             self.withdraw(today, self.account, "bank-lakes-eur", "EUR", self.units)
 
 

@@ -14,7 +14,7 @@ from typing_extensions import override
 
 from orchestration.simulate.assets import INDEX, OWN_TOKEN
 from orchestration.simulate.book import Book
-from orchestration.simulate.faults.base import INNOCENT, OBVIOUS, QUIET, Fault, units_of
+from orchestration.simulate.faults.base import INNOCENT, OBVIOUS, QUIET, Fault, MonthEndFault, units_of
 from orchestration.simulate.outcome import Finding, Outcome
 from orchestration.simulate.prices import PricePaths
 from orchestration.simulate.record import Records, cents
@@ -22,24 +22,23 @@ from orchestration.simulate.reports import REVENUE_DELAY_DAYS
 from orchestration.simulate.today import Today
 from orchestration.simulate.world import INVESTOR_ACCOUNT, World
 
-MONTH_END = 29
-PUBLISHED = MONTH_END + REVENUE_DELAY_DAYS
 GRACE_DAYS = 10
 ORDINARY = ("fee", "interest", "funding", "liquidation")
 
 
-class _Revenue(Fault):
+class _Revenue(MonthEndFault):
     """A fault of the first month's revenue."""
 
-    minimum_days = PUBLISHED + 2
+    minimum_days = 37
 
-    def found(self, outcome: Outcome, note: str, day: int = PUBLISHED) -> Iterator[Finding]:
-        """The month, when it is known."""
-        yield self.finds(self.check, day, f"{outcome.clock.date_of(MONTH_END):%Y-%m}", note)
+    def found(self, outcome: Outcome, note: str, day: int | None = None) -> Iterator[Finding]:
+        """The month, on a day, or when its revenue is published."""
+        known = self.month_end + REVENUE_DELAY_DAYS if day is None else day
+        yield self.finds(self.check, known, f"{outcome.clock.date_of(self.month_end):%Y-%m}", note)
 
     def so_far_usd(self, today: Today, first: int = 0) -> Decimal:
         """What the exchange earned from a day to yesterday, by ordinary entry types."""
-        return today.records.revenue_usd(first, min(today.day - 1, MONTH_END), ORDINARY)
+        return today.records.revenue_usd(first, min(today.day - 1, self.month_end), ORDINARY)
 
 
 class RevenueInvented(_Revenue):
@@ -50,12 +49,11 @@ class RevenueInvented(_Revenue):
     form = OBVIOUS
     description = "The month's revenue is reported two and a half times as high as the ledger shows it."
     touches = frozenset({"reported revenue"})
-    day = MONTH_END
 
     @override
     def publish(self, figures: list[dict[str, Any]], book: Book, records: Records, month_end: int) -> None:
         """Lift every line."""
-        if month_end == MONTH_END:
+        if month_end == self.month_end:
             for row in figures:
                 if row["figure"] == "revenue":
                     row["amount"] = cents(row["amount"] * Decimal("2.5"))
@@ -74,13 +72,12 @@ class RevenueLineAdded(_Revenue):
     form = QUIET
     description = "All lines of the month's revenue are right, but one more of a fifth of them has no entry behind it."
     touches = frozenset({"reported revenue"})
-    day = MONTH_END
 
     @override
     def publish(self, figures: list[dict[str, Any]], book: Book, records: Records, month_end: int) -> None:
         """Add the line."""
         lines = [row for row in figures if row["figure"] == "revenue"]
-        if month_end == MONTH_END and lines:
+        if month_end == self.month_end and lines:
             total = sum((row["amount"] for row in lines), Decimal(0))
             figures.append({**lines[0], "line": "market data", "amount": cents(total / 5)})
 
@@ -95,7 +92,7 @@ class _Licence(_Revenue):
 
     share: ClassVar[str]
     house: str
-    day = 25
+    offset = -4
 
     def payer(self) -> str:
         """The account that pays."""
@@ -164,7 +161,7 @@ class AffiliatePaysFeesDaily(_Revenue):
     form = QUIET
     description = "Two affiliates trade with each other and pay trading fees every day, a quarter of all in sum."
     touches = frozenset({"affiliates' revenue"})
-    day = 1
+    offset = -28
 
     @override
     def prepare(self, world: World, paths: PricePaths) -> None:
@@ -176,7 +173,7 @@ class AffiliatePaysFeesDaily(_Revenue):
     @override
     def evening(self, today: Today) -> None:
         """Trade, and pay a fee each in the same transaction."""
-        if not self.plan.day <= today.day <= MONTH_END:
+        if not self.plan.day <= today.day <= self.month_end:
             return
         book, world, usd = today.book, today.world, INDEX["USD"]
         fee = int(self.so_far_usd(today, today.day - 1) * 20)
@@ -217,7 +214,7 @@ class FeesInOwnToken(_OwnTokenIncome):
     form = OBVIOUS
     description = "A customer pays a listing fee in own tokens, worth at mark most of what all others paid."
     touches = frozenset({"own-token revenue"})
-    day = 25
+    offset = -4
 
     @override
     def evening(self, today: Today) -> None:
@@ -239,12 +236,12 @@ class OwnTokenSoldDown(_OwnTokenIncome):
     form = QUIET
     description = "Own tokens taken as fees, every day a little, are sold for dollars within hours."
     touches = frozenset({"own-token revenue"})
-    day = 1
+    offset = -28
 
     @override
     def evening(self, today: Today) -> None:
         """Pay two fifths of yesterday's fees, and buy the tokens back."""
-        if not self.plan.day <= today.day <= MONTH_END:
+        if not self.plan.day <= today.day <= self.month_end:
             return
         value = self.so_far_usd(today, today.day - 1) * Decimal("0.4")
         units, cents_paid = self.pay_fee(today, value), int(value * 100)
@@ -268,7 +265,7 @@ class SomeFeesInOwnToken(_OwnTokenIncome):
     form = INNOCENT
     description = "A customer pays three per cent of the month's fees in own tokens."
     touches = frozenset({"own-token revenue"})
-    day = 25
+    offset = -4
 
     @override
     def evening(self, today: Today) -> None:
@@ -284,7 +281,7 @@ class _Backdated(_Revenue):
     """
 
     share: ClassVar[str]
-    minimum_days = MONTH_END + GRACE_DAYS + 5
+    minimum_days = 45
 
     @override
     def prepare(self, world: World, paths: PricePaths) -> None:
@@ -300,7 +297,7 @@ class _Backdated(_Revenue):
         units = int(self.so_far_usd(today) * Decimal(self.share) * 100)
         book, world = today.book, today.world
         accounts = [world.account_index(self.account), world.account_index(self.house)]
-        when, transaction = today.clock.at(MONTH_END - 1, 15.0), book.new_transactions(1)
+        when, transaction = today.clock.at(self.month_end - 1, 15.0), book.new_transactions(1)
         book.post(transaction, accounts, INDEX["USD"], [-units, units], "revenue", when)
         book.post(transaction, accounts[::-1], INDEX["USD"], [-units, units], "transfer", when)
 
@@ -314,7 +311,7 @@ class RevenueBackdated(_Backdated):
     description = "Two weeks after the month's end an entry of its last days adds half of its revenue."
     touches = frozenset({"backdated revenue"})
     share = "0.5"
-    day = MONTH_END + GRACE_DAYS + 4
+    offset = GRACE_DAYS + 4
 
     @override
     def findings(self, outcome: Outcome) -> Iterator[Finding]:
@@ -331,7 +328,7 @@ class RevenueBackdatedJustOutside(_Backdated):
     description = "An entry recorded, as it says, in the month arrives on the day after the grace period."
     touches = frozenset({"backdated revenue"})
     share = "0.03"
-    day = MONTH_END + GRACE_DAYS + 2
+    offset = GRACE_DAYS + 2
 
     @override
     def findings(self, outcome: Outcome) -> Iterator[Finding]:
@@ -347,7 +344,7 @@ class RevenueLateWithinGrace(_Backdated):
     form = INNOCENT
     description = "An entry of the month's last days arrives on the tenth of the next month."
     share = "0.03"
-    day = MONTH_END + GRACE_DAYS
+    offset = GRACE_DAYS
 
 
 FAULTS: tuple[type[Fault], ...] = (
