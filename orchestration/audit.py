@@ -101,6 +101,15 @@ left the landing zone and took no row along; abandoned: the run was killed
         "primary key (run_id, source_file)",
     ),
     _table(
+        "notice",
+        "Grain: one row per run and thing of the landing zone that the run left out without calling it wrong.",
+        """
+        run_id | varchar not null | run that left it out
+        table_name | varchar | table of the landing contract; null if it lay outside every table's folder
+        notice | varchar not null | what was left out and why: an unknown column, folder or kind of file
+        """,
+    ),
+    _table(
         "check_result",
         "Grain: one row per run, stage, check and object checked.",
         """

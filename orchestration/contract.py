@@ -41,8 +41,8 @@ class Column:
     """One column of the contract.
 
     ``required`` means that the value may not be null (the column itself must always be present).
-    ``values`` are the allowed values of an enum column; ``positive`` refuses zero and less. ``description`` names unit
-    and sign.
+    ``values`` are the allowed values of an enum column; ``positive`` refuses zero and less. ``is_statistic`` marks a
+    decimal that is estimated and no amount: it may be delivered as a binary float. ``description`` names unit and sign.
     """
 
     name: str
@@ -51,6 +51,7 @@ class Column:
     required: bool = True
     values: tuple[str, ...] = ()
     positive: bool = False
+    is_statistic: bool = False
 
     @property
     def duckdb_type(self) -> str:
@@ -377,7 +378,13 @@ DATED_TABLES: tuple[Table, ...] = (
             _AS_OF,
             _decimal("bid_depth_2pct_usd", "USD of bids within 2 % of the price", required=False),
             _decimal("volume_30d_avg_usd", "average USD traded a day over 30 days", required=False),
-            _decimal("volatility_30d", "standard deviation of daily returns over 30 days, a fraction", required=False),
+            Column(
+                "volatility_30d",
+                ColumnKind.DECIMAL,
+                "standard deviation of daily returns over 30 days, a fraction",
+                required=False,
+                is_statistic=True,
+            ),
             _text("source", "venue or provider"),
         ),
         dated=True,

@@ -35,6 +35,9 @@ _INSTANCE_CONFIGURATION = """\
 # Written by ringfence; changes are kept.
 telemetry:
   enabled: false
+# No dialogue that asks for an e-mail address.
+nux:
+  enabled: false
 # One run at a time works on the warehouse.
 concurrency:
   pools:

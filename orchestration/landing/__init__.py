@@ -8,9 +8,9 @@ finding, ``discard``. A process killed at any point leaves a build file on which
 from __future__ import annotations
 
 from orchestration.landing.acceptance import accept, discard
-from orchestration.landing.discovery import Discovery, discover
+from orchestration.landing.discovery import Discovery, discover, unknown_folders
 from orchestration.landing.evidence import collect_finding_sources, collect_source_rows
-from orchestration.landing.loading import TableLoad, load_table
+from orchestration.landing.loading import TableLoad, load_table, record_notices
 from orchestration.landing.schemas import create_schemas
 
 __all__ = [
@@ -23,4 +23,6 @@ __all__ = [
     "discard",
     "discover",
     "load_table",
+    "record_notices",
+    "unknown_folders",
 ]

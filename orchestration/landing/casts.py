@@ -171,17 +171,10 @@ _TYPE_RULES: tuple[_TypeRule, ...] = (
         "more than 20 digits before the point",
     ),
     _TypeRule(
-        frozenset({ColumnKind.DECIMAL}),
+        _NUMBERS,
         _FLOAT_TYPES,
         "cast(null as decimal(38, 18))",
         "delivered as a binary float ({type_}), which isn't exact",
-    ),
-    # Binary floats of up to six binary places are exact decimals; 33.3 isn't one of them.
-    _TypeRule(
-        frozenset({ColumnKind.PERCENT}),
-        _FLOAT_TYPES,
-        "case when {source} * 64 = floor({source} * 64) then try_cast({source} as decimal(38, 18)) end",
-        "delivered as a binary float that isn't an exact decimal",
     ),
     _TypeRule(_WHOLE, _INTEGER_TYPES, "try_cast({source} as bigint)", "doesn't fit 64 bits"),
     _TypeRule(
@@ -222,6 +215,10 @@ def _from_typed(column: Column, source: str, type_: str) -> tuple[str, str]:
     is_name = column.kind in _NAMES and base in _INTEGER_TYPES | {"UUID", "ENUM"}
     if is_name or (column.kind in _NUMBERS and base == "DECIMAL"):
         return _from_text(column, f"cast({source} as varchar)")
+    if base in _FLOAT_TYPES and (column.kind is ColumnKind.PERCENT or column.is_statistic):
+        # No amounts: a float's shortest text is what was meant by it, 33.3 and not 33.299999999999997.
+        meant = f"landing_decimal(cast({source} as varchar))"
+        return f"coalesce({meant}, try_cast({source} as decimal(38, 18)))", quoted("not a decimal number")
     for rule in _TYPE_RULES:
         if column.kind in rule.kinds and base in rule.types:
             return rule.value.format(source=source), quoted(rule.problem.format(type_=type_))
@@ -249,13 +246,10 @@ def cast_for(column: Column, source: str, type_: str) -> Cast:
         delivered = source
         value, problem = _from_typed(column, source, type_)
     shown = f"cast({source} as varchar)"
-    if column.positive:
-        problem = f"case when {value} is not null then 'zero or less' else {problem} end"
-        value = f"case when {value} > 0 then {value} end"
     if column.kind is ColumnKind.PERCENT:
         problem = f"case when {value} is not null then 'percentage outside 0 to 100' else {problem} end"
         value = f"case when {value} between 0 and 100 then {value} end"
     if column.positive:
-        problem = f"case when {value} is not null then 'not above zero' else {problem} end"
+        problem = f"case when {value} is not null then 'zero or less' else {problem} end"
         value = f"case when {value} > 0 then {value} end"
     return Cast(column, delivered, shown, value, problem)

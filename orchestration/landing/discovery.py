@@ -54,11 +54,15 @@ class Partition:
 
 @dataclass(frozen=True, slots=True)
 class Misplaced:
-    """A data file where the contract has no place for it; its rows would otherwise go unseen."""
+    """A data file where the contract has no place for it; its rows would otherwise go unseen.
+
+    ``partition_date`` is the day of the folder that it lies below, None if it lies below none.
+    """
 
     relative: str
     problem: str
     expected: str
+    partition_date: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +95,15 @@ def _entries(folder: Path) -> Iterator[Path]:
 def _format_of(path: Path) -> FileFormat | None:
     name = path.name.lower()
     return next((format_ for format_ in FileFormat if name.endswith(format_.value)), None)
+
+
+def _day_of(folder: Path) -> date | None:
+    """The day that a folder's name gives, or None."""
+    match = _DATE_FOLDER.fullmatch(folder.name)
+    try:
+        return None if match is None else date.fromisoformat(match.group(1))
+    except ValueError:
+        return None
 
 
 def _files_below(folder: Path) -> Iterator[Path]:
@@ -127,26 +140,26 @@ class _Walk:
                 else:
                     self.notices.append(f"{self._relative(path)}: left out, not a data file of the contract")
                 continue
-            day = self._day(path)
-            if day is not None and day <= self.up_to:
+            day = _day_of(path)
+            if day is None:
+                self._misnamed(path, table)
+            elif day <= self.up_to:
                 self._partition(table, path, day)
 
-    def _day(self, folder: Path) -> date | None:
-        match = _DATE_FOLDER.fullmatch(folder.name)
-        try:
-            if match is not None:
-                return date.fromisoformat(match.group(1))
-        except ValueError:
-            pass
-        self.notices.append(f"{self._relative(folder)}: left out, folder isn't named date=YYYY-MM-DD")
-        return None
+    def _misnamed(self, folder: Path, table: Table) -> None:
+        """A folder that names no day: what it holds was delivered, and would be missing without a word."""
+        files = list(_files_below(folder))
+        for path in files:
+            self._misplace(path, "data file in a folder that names no day", table)
+        if not files:
+            self.notices.append(f"{self._relative(folder)}: left out, folder isn't named date=YYYY-MM-DD")
 
     def _partition(self, table: Table, folder: Path, day: date | None) -> None:
         found: dict[FileFormat, list[LandingFile]] = defaultdict(list)
         for path in _entries(folder):
             if path.is_dir():
                 for below in _files_below(path):
-                    self._misplace(below, "data file in a folder that the contract doesn't have", table)
+                    self._misplace(below, "data file in a folder that the contract doesn't have", table, day)
                 continue
             format_ = _format_of(path)
             if format_ is None:
@@ -161,9 +174,9 @@ class _Walk:
         if files:
             self.partitions.append(Partition(table.name, day, tuple(files)))
 
-    def _misplace(self, path: Path, problem: str, table: Table) -> None:
+    def _misplace(self, path: Path, problem: str, table: Table, day: date | None = None) -> None:
         place = f"{table.name}/date=YYYY-MM-DD/" if table.dated else f"{table.name}/"
-        self.misplaced.append(Misplaced(self._relative(path), problem, f"a file in {place}"))
+        self.misplaced.append(Misplaced(self._relative(path), problem, f"a file in {place}", day))
 
     def _relative(self, path: Path) -> str:
         return path.relative_to(self.landing).as_posix()

@@ -75,7 +75,7 @@ def load_table(
     changes = find_changes(connection, table, discovery, up_to)
     loader = _Loader(connection, table, landing)
     for misplaced in discovery.misplaced:
-        loader.record(None, misplaced.relative, (Issue(misplaced.problem, misplaced.expected),), 1)
+        loader.record(misplaced.partition_date, misplaced.relative, (Issue(misplaced.problem, misplaced.expected),), 1)
     if changes.files:
         create_cast_macros(connection)
     for source in sources_of(connection, table, changes.files):
@@ -83,6 +83,8 @@ def load_table(
         if progress is not None:
             progress(f"{table.name}: {loader.files_done} of {len(changes.files)} files")
     rows = _record_load(connection, table, changes, loader, run_id)
+    notices = (*discovery.notices, *loader.notices)
+    record_notices(connection, run_id, table.name, notices)
     return TableLoad(
         table_name=table.name,
         rows=rows,
@@ -91,8 +93,19 @@ def load_table(
         partitions=len(changes.partitions),
         gone_files=len(changes.gone),
         issues=loader.issue_count,
-        notices=(*discovery.notices, *loader.notices),
+        notices=notices,
     )
+
+
+def record_notices(
+    connection: duckdb.DuckDBPyConnection, run_id: str, table_name: str | None, notices: Sequence[str]
+) -> None:
+    """Write what a run left out of one table's folder, or beside all of them, in place of what it wrote before."""
+    connection.execute(
+        "delete from audit.notice where run_id = ? and table_name is not distinct from ?", [run_id, table_name]
+    )
+    columns = (("run_id", "varchar"), ("table_name", "varchar"), ("notice", "varchar"))
+    insert_rows(connection, "audit.notice", columns, [(run_id, table_name, notice) for notice in notices])
 
 
 def _prepare(connection: duckdb.DuckDBPyConnection) -> None:
@@ -127,7 +140,7 @@ class _Loader:
         self.files_done += len(source.files)
         if source.unknown:
             first, more = source.files[0].relative, len(source.files) - 1
-            names = ", ".join(source.unknown)
+            names = ", ".join(name or "(a column without a name)" for name in source.unknown)
             self.notices.append(f"{first}{f' and {more} more' if more else ''}: unknown columns left out: {names}")
         if not source.issues:
             try:

@@ -37,6 +37,7 @@ def prepare_run(settings: Settings, run_id: str, first_date: date, last_date: da
     remove_leftovers(settings.paths)
     with build_connection(settings.paths.build_file) as connection:
         landing.create_schemas(connection)
+        landing.record_notices(connection, run_id, None, landing.unknown_folders(settings.landing))
         return open_run(
             connection,
             policy,

@@ -60,6 +60,9 @@ def first_line(error: Exception) -> str:
 def fetch(connection: duckdb.DuckDBPyConnection, sql: str, parameters: Sequence[object] = ()) -> Rows:
     """Run one statement and return its result. Raises QueryError, in one line, if it can't be run."""
     try:
+        statements = len(connection.extract_statements(sql))
+        if statements != 1:
+            raise QueryError(f"the query can't be run: it holds {statements} SQL statements; give one")
         cursor = connection.execute(sql, list(parameters))
         columns = tuple(column[0] for column in cursor.description or ())
         return Rows(columns, tuple(cursor.fetchall()))

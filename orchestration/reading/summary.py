@@ -14,6 +14,7 @@ from orchestration.runner import RunResult
 from orchestration.settings import WarehousePaths
 
 _WORST_SHOWN = 8
+_NOTICES_SHOWN = 3
 
 _HEADLINES = {
     ExitStatus.PASSED: "PASSED: nothing critical was found",
@@ -71,6 +72,21 @@ def _worst(connection: duckdb.DuckDBPyConnection, first: date, last: date, *, in
     return list(rows.values)
 
 
+def _notice_lines(connection: duckdb.DuckDBPyConnection, run_id: str) -> list[str]:
+    """What the run left out of its landing zone; nobody would miss it otherwise."""
+    rows = fetch(
+        connection,
+        "select notice, count(*) over () from audit.notice where run_id = ? order by table_name nulls last, notice"
+        f" limit {_NOTICES_SHOWN}",
+        [run_id],
+    ).values
+    if not rows:
+        return []
+    total = rows[0][1]
+    more = [f"  and {total - len(rows):,} more, in audit.notice"] if total > len(rows) else []
+    return [f"Left out of the landing zone: {total:,}", *(f"  {notice}" for notice, _ in rows), *more]
+
+
 def summary_lines(paths: WarehousePaths, result: RunResult, first: date, last: date) -> list[str]:
     """The summary of a run, line by line."""
     lines = [
@@ -89,6 +105,7 @@ def summary_lines(paths: WarehousePaths, result: RunResult, first: date, last: d
             "select count(*) from audit.finding where severity = 'warning' and as_of_date between ? and ?",
             [first, last],
         ).values[0][0]
+        left_out = _notice_lines(connection, result.run_id)
     if worst:
         lines.append("Worst findings, one for each check that fails:")
         for number, check, day, impact, message in worst[:_WORST_SHOWN]:
@@ -99,7 +116,7 @@ def summary_lines(paths: WarehousePaths, result: RunResult, first: date, last: d
             lines.append(f"  and {len(worst) - _WORST_SHOWN} more checks")
     if warnings:
         lines.append(f"Warnings on these days: {warnings:,}")
-    return [*lines, *_next_steps(paths, last)]
+    return [*lines, *left_out, *_next_steps(paths, last)]
 
 
 def _next_steps(paths: WarehousePaths, last: date) -> list[str]:

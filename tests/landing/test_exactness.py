@@ -164,6 +164,36 @@ def test_parquet_amounts_that_are_not_exact(
     ]
 
 
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        ("33.3::double", "33.3"),
+        ("0.1::float", "0.1"),
+        ("1e-7::double", "0.0000001"),
+        ("1.2e-20::double", "0"),
+        ("'nan'::double", None),
+    ],
+)
+def test_percentages_and_statistics_may_be_floats(
+    connection: duckdb.DuckDBPyConnection, zone: Zone, expression: str, expected: str | None
+) -> None:
+    zone.parquet(
+        "market_depth",
+        f"select 'XT' as asset, timestamp '2026-01-05' as as_of, 1 as bid_depth_2pct_usd, 2 as volume_30d_avg_usd,"
+        f" {expression} as volatility_30d, 'x' as source",
+    )
+    zone.parquet(
+        "entity_links",
+        f"select 'p' as parent_entity_id, 'c' as child_entity_id, 'ownership' as link_type, {expression} as"
+        " ownership_pct, '2026-01-01' as valid_from, null::varchar as valid_to, '2026-01-01' as recorded_at",
+    )
+    issues_found = load(connection, zone, "market_depth").issues, load(connection, zone, "entity_links").issues
+    assert issues_found == ((0, 0) if expected else (1, 1))
+    wanted = None if expected is None else Decimal(expected)
+    assert query(connection, "select volatility_30d from incoming.market_depth") == [{"volatility_30d": wanted}]
+    assert query(connection, "select ownership_pct from incoming.entity_links") == [{"ownership_pct": wanted}]
+
+
 def test_an_all_null_float_column_holds_nothing_inexact(connection: duckdb.DuckDBPyConnection, zone: Zone) -> None:
     zone.parquet(
         "token_prices",

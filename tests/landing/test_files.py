@@ -172,20 +172,28 @@ def test_what_has_no_place_is_reported(connection: duckdb.DuckDBPyConnection, zo
     zone.write(f"{FOLDER}/b.csv.tmp", "half a fi")
     zone.write("ledger_entries/date=2026-13-01/a.csv", HEADER)
     zone.write("ledger_entries/2026-01-05/a.csv", HEADER)
+    zone.write("ledger_entries/archive/readme.txt", "hello")
     zone.write("ledger_entries/date=2026-01-10/a.csv", HEADER + "\nbad\n")
     zone.write("trades/date=2026-01-05/a.csv", HEADER)
     zone.write("truth.json", "{}")
     loaded = load(connection, zone, "ledger_entries")
     assert (loaded.rows, loaded.files) == (1, 1)
     assert [(file, why) for file, _, _, _, why in issues(connection)] == [
+        ("ledger_entries/2026-01-05/a.csv", "data file in a folder that names no day"),
         (f"{FOLDER}/part=1/deep.csv", "data file in a folder that the contract doesn't have"),
+        ("ledger_entries/date=2026-13-01/a.csv", "data file in a folder that names no day"),
         ("ledger_entries/stray.csv", "data file of a dated table outside a date= folder"),
     ]
+    days = query(connection, "select partition_date from incoming.schema_issue where source_file like '%/deep.csv'")
+    assert days == [{"partition_date": date(2026, 1, 5)}]
     assert loaded.notices == (
-        "ledger_entries/2026-01-05: left out, folder isn't named date=YYYY-MM-DD",
+        "ledger_entries/archive: left out, folder isn't named date=YYYY-MM-DD",
         f"{FOLDER}/readme.txt: left out, neither parquet, csv, csv.gz nor jsonl",
-        "ledger_entries/date=2026-13-01: left out, folder isn't named date=YYYY-MM-DD",
     )
+    kept = query(connection, "select table_name, notice from audit.notice order by notice")
+    assert [(row["table_name"], row["notice"]) for row in kept] == [
+        ("ledger_entries", notice) for notice in sorted(loaded.notices)
+    ]
     found = discover(zone.path, date(2026, 1, 9))
     assert found.first_date == date(2026, 1, 5)
     assert "trades/: left out, no table of the contract" in found.notices
