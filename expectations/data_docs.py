@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
+from html import escape
 from pathlib import Path
+from urllib.parse import quote
+
+from expectations.rules import RuleOutcome
 
 _REMOTE_LINK = re.compile(r"<link\b[^>]*href=[\"']https?://[^>]*>", re.IGNORECASE)
 _REMOTE_IMAGE = re.compile(r"<img\b[^>]*src=[\"']https?://[^>]*>", re.IGNORECASE)
@@ -32,9 +37,33 @@ def make_self_contained(folder: Path) -> None:
         page.write_text(text, encoding="utf-8")
 
 
+def _page(title: str, body: str) -> str:
+    head = (
+        f"<!doctype html><html lang=en><head><meta charset=utf-8>{_POLICY}{_STYLE}<title>{escape(title)}</title></head>"
+    )
+    return f"{head}<body><h1>{escape(title)}</h1>{body}</body></html>"
+
+
+def _suite_row(folder: Path, suite: str, outcomes: Sequence[RuleOutcome]) -> str:
+    failed = sum(not outcome.success for outcome in outcomes)
+    pages = sorted((folder / "validations" / suite).rglob("*.html"))
+    name = escape(suite)
+    if pages:
+        name = f'<a href="{quote(pages[-1].relative_to(folder).as_posix())}">{name}</a>'
+    return f"<tr><td>{name}</td><td>{len(outcomes)}</td><td>{failed}</td></tr>"
+
+
+def write_gate_index(folder: Path, outcomes: Mapping[str, Sequence[RuleOutcome]]) -> None:
+    """Write the page that lists a gate's suites, in place of the one that a script would have to fill."""
+    rows = "".join(_suite_row(folder, suite, of_suite) for suite, of_suite in outcomes.items())
+    heading = "<tr><th>Suite</th><th>Expectations</th><th>Not met</th></tr>"
+    back = '<p><a href="../index.html">Data Docs</a></p>'
+    page = _page(f"Data Docs: {folder.name} gate", f"{back}<table>{heading}{rows}</table>")
+    (folder / "index.html").write_text(page, "utf-8")
+
+
 def write_index(folder: Path) -> None:
     """Write the page that leads to the results of each gate found in ``folder``."""
     gates = sorted(path.name for path in folder.iterdir() if (path / "index.html").exists())
     items = "".join(f'<li><a href="{name}/index.html">{name} gate</a></li>' for name in gates)
-    page = f"<!doctype html><html lang=en><head><meta charset=utf-8>{_POLICY}{_STYLE}<title>Data Docs</title></head>"
-    (folder / "index.html").write_text(f"{page}<body><h1>Data Docs</h1><ul>{items}</ul></body></html>", "utf-8")
+    (folder / "index.html").write_text(_page("Data Docs", f"<ul>{items}</ul>"), "utf-8")

@@ -14,7 +14,7 @@ import logging
 import os
 import shutil
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ import great_expectations as gx
 from great_expectations.datasource.fluent.interfaces import TestConnectionError
 from great_expectations.expectations import UnexpectedRowsExpectation
 
-from expectations.data_docs import make_self_contained, write_index
+from expectations.data_docs import make_self_contained, write_gate_index, write_index
 from expectations.rules import Rule, RuleOutcome, TableSuite
 
 
@@ -76,13 +76,13 @@ def run_suites(
     No other connection of this process may hold the file open. Amounts in results are text: nothing passes through a
     binary float. With ``data_docs`` the results are also written there as static pages.
     """
-    outcomes: list[RuleOutcome] = []
+    outcomes: dict[str, list[RuleOutcome]] = {}
     with quiet_logging(), _datasource(build_file) as (context, source):
         for suite in suites:
-            outcomes.extend(_run_suite(context, source, suite, stage))
+            outcomes[suite.name] = list(_run_suite(context, source, suite, stage))
         if data_docs is not None:
-            _write_data_docs(context, data_docs / stage)
-    return outcomes
+            _write_data_docs(context, data_docs / stage, outcomes)
+    return [outcome for of_suite in outcomes.values() for outcome in of_suite]
 
 
 @contextmanager
@@ -184,17 +184,19 @@ def _observed(figures: dict[str, Any]) -> str | None:
     return shown + (f"; and {len(rows) - 5} more" if len(rows) > 5 else "")
 
 
-def _write_data_docs(context: Any, folder: Path) -> None:
+def _write_data_docs(context: Any, folder: Path, outcomes: Mapping[str, Sequence[RuleOutcome]]) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     context.add_data_docs_site(
         site_name="ringfence",
         site_config={
             "class_name": "SiteBuilder",
+            "show_how_to_buttons": False,
             "site_index_builder": {"class_name": "DefaultSiteIndexBuilder"},
             "store_backend": {"class_name": "TupleFilesystemStoreBackend", "base_directory": str(folder)},
         },
     )
     context.build_data_docs(site_names=["ringfence"])
     make_self_contained(folder)
+    write_gate_index(folder, outcomes)
     write_index(folder.parent)

@@ -100,7 +100,7 @@ def run(
         raise RingfenceError(result.message)
     _print_lines(summary_lines(settings.paths, result, first_date, last_date))
     if result.status is not ExitStatus.PASSED:
-        typer.echo(f"ringfence: {result.message}", err=True)
+        typer.echo(_one_line(result.message), err=True)
     raise typer.Exit(int(result.status))
 
 
@@ -327,9 +327,12 @@ def bench_detection(
     _print_lines([*text_lines(plan, scores), "", *(f"wrote {path}" for path in write_results(out, plan, scores))])
 
 
+def _one_line(message: str) -> str:
+    return f"ringfence: {' '.join(message.split())}"
+
+
 def _fail(message: str, status: int) -> int:
-    text = " ".join(message.split())
-    typer.echo(f"ringfence: {text}", err=True)
+    typer.echo(_one_line(message), err=True)
     if _State.verbose:
         traceback.print_exc()
     return status

@@ -90,6 +90,8 @@ def run_days(settings: Settings, first_date: date, last_date: date, *, verbose: 
 
         job = build_defs(settings, first_date=first_date, last_date=last_date).resolve_job_def(JOB_NAME)
         with open_instance(settings) as instance, _stores_kept_open(settings.instance_folder):
+            if settings.instance_folder == settings.paths.dagster_home:
+                _close_killed_runs(instance)
             result = job.execute_in_process(
                 instance=instance,
                 raise_on_error=False,
@@ -97,6 +99,14 @@ def run_days(settings: Settings, first_date: date, last_date: date, *, verbose: 
                 tags={_RANGE_START: first_date.isoformat(), _RANGE_END: last_date.isoformat()},
             )
         return _result(settings, result)
+
+
+def _close_killed_runs(instance: DagsterInstance) -> None:
+    """Fail the warehouse's runs that Dagster believes to be under way: this process holds the lock, so none is."""
+    from dagster import DagsterRunStatus, RunsFilter
+
+    for run in instance.get_runs(RunsFilter(statuses=[DagsterRunStatus.STARTED])):
+        instance.report_run_failed(run, message="The run ended without a result: its process was killed.")
 
 
 @contextmanager

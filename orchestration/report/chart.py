@@ -38,6 +38,16 @@ def _runs(points: Sequence[tuple[float, float] | None]) -> list[list[tuple[float
     return [run for run in runs if run]
 
 
+def _drawn(run: Sequence[tuple[float, float]], series: Series) -> str:
+    """A stretch as a line; one point alone as a dot, since a line of it can't be seen."""
+    label = f"<title>{series.label}</title>"
+    if len(run) == 1:
+        ((x, y),) = run
+        return f'<circle class="{series.style}" cx="{x}" cy="{y}" r="4">{label}</circle>'
+    path = " ".join(f"{x},{y}" for x, y in run)
+    return f'<polyline class="{series.style}" points="{path}">{label}</polyline>'
+
+
 def line_chart(days: Sequence[date], series: Sequence[Series], *, marked: date | None, title: str) -> str:
     """SVG of the series over the days; ``marked`` is the day to draw a line at. Positions are rounded, data isn't."""
     highest = max((float(v) for s in series for v in s.values if v is not None), default=0.0) or 1.0
@@ -59,11 +69,12 @@ def line_chart(days: Sequence[date], series: Sequence[Series], *, marked: date |
         parts.append(f'<text class="tick" x="{x:.1f}" y="{HEIGHT - 14}" text-anchor="{anchor}">{days[index]}</text>')
     for line in series:
         points = [None if v is None else place(i, v) for i, v in enumerate(line.values)]
-        for run in _runs(points):
-            path = " ".join(f"{x},{y}" for x, y in run)
-            parts.append(f'<polyline class="{line.style}" points="{path}"><title>{line.label}</title></polyline>')
+        parts += [_drawn(run, line) for run in _runs(points)]
     if marked is not None and marked in days:
         x = _LEFT + list(days).index(marked) * step
         parts.append(f'<line class="marked" x1="{x:.1f}" x2="{x:.1f}" y1="{_TOP}" y2="{HEIGHT - _BOTTOM}"/>')
-        parts.append(f'<text class="marked-label" x="{x:.1f}" y="14" text-anchor="middle">short since {marked}</text>')
+        anchor = "start" if x < WIDTH / 2 else "end"
+        parts.append(
+            f'<text class="marked-label" x="{x:.1f}" y="14" text-anchor="{anchor}">short since {marked}</text>'
+        )
     return "".join([*parts, "</svg>"])

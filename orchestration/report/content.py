@@ -36,6 +36,11 @@ class ReportContent:
     policy_hash: str
     inputs_hash: str
 
+    @property
+    def critical_findings(self) -> int:
+        """How many findings of the day are critical."""
+        return sum(finding["severity"] == "critical" for finding in self.findings)
+
 
 def _rows(connection: duckdb.DuckDBPyConnection, sql: str, *parameters: object) -> list[Row]:
     result = fetch(connection, sql, parameters)
@@ -57,7 +62,7 @@ _COVERAGE = """
         coverage_ratio, price_usd, gap_usd
     from marts.fct_reserve_coverage_daily
     where as_of_date = ?
-    order by gap_usd nulls first, in_kind_group
+    order by gap_usd nulls last, in_kind_group
 """
 
 _EXCLUSIONS = """
@@ -152,7 +157,7 @@ def verdict_sentence(content: ReportContent) -> str:
     """The verdict on the day, in a sentence."""
     shortfall: Decimal | None = content.solvency["in_kind_shortfall_usd"]
     status = content.solvency["status"]
-    critical = sum(1 for finding in content.findings if finding["severity"] == "critical")
+    critical = content.critical_findings
     also = f" {critical:,} critical finding{'s stand' if critical != 1 else ' stands'}." if critical else ""
     if status == "covered":
         return f"On {content.day} the exchange could hand every customer back what it owed them, in kind.{also}"
@@ -161,4 +166,5 @@ def verdict_sentence(content: ReportContent) -> str:
         return f"On {content.day} the exchange could not hand every customer back what it owed: {amount} short.{also}"
     unpriced = content.solvency["unpriced_assets"]
     known = "" if shortfall is None else f" The shortfall in priced assets is {shortfall:,.2f} USD."
-    return f"On {content.day} the picture is incomplete: {unpriced} assets have no price.{known}{also}"
+    have_none = "1 asset has no price" if unpriced == 1 else f"{unpriced} assets have no price"
+    return f"On {content.day} the picture is incomplete: {have_none}.{known}{also}"

@@ -65,6 +65,7 @@ def render(content: ReportContent) -> str:
     return template.render(
         content=content,
         verdict=verdict_sentence(content),
+        is_failed=content.solvency["status"] != "covered" or content.critical_findings > 0,
         chart=Markup(_chart(content)),  # noqa: S704 (built from numbers and dates only)
         short_since=_first_day_short(content),
     )

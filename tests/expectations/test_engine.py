@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import unquote
 
 import duckdb
 import great_expectations.expectations as gxe
@@ -122,3 +123,14 @@ def test_data_docs_open_without_a_request_or_a_script_and_name_no_customer(build
     assert text.count("Content-Security-Policy") == len(pages)
     assert "customer-47" not in text
     assert "e-18" not in text.lower()
+
+
+def test_data_docs_lead_from_the_first_page_to_every_suite_and_back(build_file: Path, tmp_path: Path) -> None:
+    docs = tmp_path / "data docs"
+    run(build_file, rows_rule("select 1 from {batch}"), data_docs=docs)
+    gate = (docs / "exit" / "index.html").read_text(encoding="utf-8")
+    assert 'href="exit/index.html"' in (docs / "index.html").read_text(encoding="utf-8")
+    assert "<td>1</td><td>1</td>" in gate, "one expectation, not met"
+    links = [unquote(link) for link in re.findall(r'href="([^"]+)"', gate)]
+    assert len(links) == 2
+    assert all((docs / "exit" / link).resolve().is_file() for link in links)
