@@ -106,7 +106,7 @@ def test_query_returns_decimals_that_parse_back(warehouse: Path, capsys: pytest.
     "sql",
     [
         "",
-        "-- nothing but a comment",
+        "/* nothing but a comment */",
         "select 1; select 2",
         "selec 1",
         "select * from marts.no_such_table",
