@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import duckdb
 
-from orchestration.checks import Kind
+from orchestration.checks import Kind, checks_by_name
 from orchestration.pipeline.findings import PUBLISHED_STAGE, STAGED_TABLE, Finding, critical_findings
 from orchestration.pipeline.run import ExitStatus, RunContext
 
@@ -37,7 +37,10 @@ def worst_of_each_check(findings: Sequence[Finding]) -> list[Finding]:
 
 def _one_line(finding: Finding) -> str:
     subject = finding.subject_id if finding.asset is None else f"{finding.subject_id} {finding.asset}"
-    return f"{finding.as_of_date} {finding.check_name} {subject} ({amount_in_usd(finding)}): {finding.message}"
+    # Money is at stake in what a check finds about the exchange, not in what a file looks like.
+    check = checks_by_name().get(finding.check_name)
+    at_stake = "" if check is not None and check.kind is Kind.INTEGRITY else f" ({amount_in_usd(finding)})"
+    return f"{finding.as_of_date} {finding.check_name} {subject}{at_stake}: {finding.message}"
 
 
 def _named(findings: Sequence[Finding]) -> str:

@@ -106,6 +106,7 @@ def summary_lines(paths: WarehousePaths, result: RunResult, first: date, last: d
             [first, last],
         ).values[0][0]
         left_out = _notice_lines(connection, result.run_id)
+        has_marts = has_table(connection, "marts", "fct_solvency_daily")
     if worst:
         lines.append("Worst findings, one for each check that fails:")
         for number, check, day, impact, message in worst[:_WORST_SHOWN]:
@@ -116,13 +117,15 @@ def summary_lines(paths: WarehousePaths, result: RunResult, first: date, last: d
             lines.append(f"  and {len(worst) - _WORST_SHOWN} more checks")
     if warnings:
         lines.append(f"Warnings on these days: {warnings:,}")
-    return [*lines, *left_out, *_next_steps(paths, last)]
+    return [*lines, *left_out, *_next_steps(paths, last, has_marts=has_marts)]
 
 
-def _next_steps(paths: WarehousePaths, last: date) -> list[str]:
+def _next_steps(paths: WarehousePaths, last: date, *, has_marts: bool) -> list[str]:
+    steps = ["Next:", f"  ringfence findings --warehouse {paths.root}"]
+    if not has_marts:
+        return steps
     return [
-        "Next:",
-        f"  ringfence findings --warehouse {paths.root}",
+        *steps,
         f"  ringfence report --warehouse {paths.root} --date {last} --out report.html",
         f'  ringfence query --warehouse {paths.root} "from marts.fct_solvency_daily order by as_of_date"',
     ]
