@@ -100,7 +100,7 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
     assert good.returncode == 0, good.stderr
     before = solvency(warehouse)
     with reading(warehouse) as answers:
-        killed_at(arguments(landing, warehouse, BAD), "publishing ...")
+        killed_at(arguments(landing, warehouse, BAD), "exit gate ...")
     assert all(answer == before for answer in answers)
     after = solvency(warehouse)
     bad = subprocess.run(arguments(landing, warehouse, BAD), capture_output=True, text=True, check=False)
@@ -126,7 +126,7 @@ def test_the_run_after_a_killed_one_just_works_and_names_it(story: Story) -> Non
 def test_what_fails_is_published_all_the_same(story: Story) -> None:
     findings = query(
         story.warehouse,
-        "select check_name, finding.as_of_date::varchar, severity, subject_id, asset, impact_usd = -value_usd,"
+        "select check_name, finding.as_of_date::varchar, severity, subject_id, finding.asset, impact_usd = -value_usd,"
         " last_date::varchar from audit.finding inner join marts.fct_negative_balance_daily as negative"
         " on account_id = subject_id and negative.as_of_date = finding.as_of_date"
         " inner join audit.run using (run_id)",
