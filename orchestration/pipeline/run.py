@@ -5,6 +5,7 @@ What belongs here: tables ``audit.run``, ``audit.policy`` and ``policy.run_conte
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import IntEnum
@@ -72,6 +73,19 @@ def _close_killed_runs(connection: duckdb.DuckDBPyConnection) -> None:
     )
 
 
+def _take_back_unpublished(connection: duckdb.DuckDBPyConnection, was_published: Callable[[str], bool]) -> None:
+    """What the run before this one recorded as published, but never came to publish, was never said."""
+    last = connection.execute("select run_id from audit.run order by started_at desc limit 1").fetchall()
+    if not last or was_published(last[0][0]):
+        return
+    connection.execute("delete from audit.published_figure where run_id = ?", list(last[0]))
+    connection.execute(
+        "update audit.run set status = 'killed', exit_status = null, message = 'ended before it was published'"
+        " where run_id = ? and exit_status <> ?",
+        [last[0][0], int(ExitStatus.ERROR)],
+    )
+
+
 def open_run(
     connection: duckdb.DuckDBPyConnection,
     policy: Policy,
@@ -80,14 +94,17 @@ def open_run(
     first_date: date,
     last_date: date,
     landing_first_date: date | None,
+    was_published: Callable[[str], bool] = lambda _: True,
 ) -> RunContext:
     """Record a new run, write its policy and context for the models, and return the context.
 
     Its knowledge time is the end of the latest date ever accepted or asked for, so that re-running an old day doesn't
-    forget what came later. ``landing_first_date`` is the smallest partition date found, None if there is none.
+    forget what came later. ``landing_first_date`` is the smallest partition date found, None if there is none;
+    ``was_published`` says of a run's identifier whether it came to publish.
     """
     with transaction(connection):
         _close_killed_runs(connection)
+        _take_back_unpublished(connection, was_published)
         previous = connection.execute("select max(knowledge_at) from audit.run where is_accepted").fetchall()[0][0]
         knowledge_at = max(_end_of(last_date), previous) if previous is not None else _end_of(last_date)
         context = RunContext(run_id, first_date, last_date, knowledge_at, previous, landing_first_date or first_date)

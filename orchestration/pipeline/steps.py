@@ -45,6 +45,7 @@ def prepare_run(settings: Settings, run_id: str, first_date: date, last_date: da
             first_date=first_date,
             last_date=last_date,
             landing_first_date=discovery.first_date,
+            was_published=lambda earlier: any(settings.paths.snapshots.glob(f"*_{earlier}.duckdb")),
         )
 
 

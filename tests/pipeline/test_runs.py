@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date, datetime
 from pathlib import Path
 
@@ -22,7 +22,13 @@ def connection(tmp_path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         yield opened
 
 
-def start(connection: duckdb.DuckDBPyConnection, run_id: str, first: str, last: str | None = None) -> RunContext:
+def start(
+    connection: duckdb.DuckDBPyConnection,
+    run_id: str,
+    first: str,
+    last: str | None = None,
+    published: Callable[[str], bool] = lambda _: True,
+) -> RunContext:
     return open_run(
         connection,
         load_policy(),
@@ -30,6 +36,7 @@ def start(connection: duckdb.DuckDBPyConnection, run_id: str, first: str, last: 
         first_date=date.fromisoformat(first),
         last_date=date.fromisoformat(last or first),
         landing_first_date=date(2024, 1, 1),
+        was_published=published,
     )
 
 
@@ -76,6 +83,28 @@ def test_a_killed_run_is_named_as_such_and_its_loads_count_as_they_were_left(
         ("next", "running", False, None),
     ]
     assert context.knowledge_at == datetime(2024, 1, 8)
+
+
+def test_what_a_run_killed_before_publishing_meant_to_say_was_never_said(
+    connection: duckdb.DuckDBPyConnection,
+) -> None:
+    figure = (
+        "insert into audit.published_figure"
+        " (entry_number, run_id, knowledge_at, as_of_date, source_table, figure, subject, amount)"
+        " values (?, ?, '2024-01-06', '2024-01-05', 'fct_solvency_daily', 'net_gap_usd', 'exchange', 1)"
+    )
+    for number, run_id in enumerate(("published", "killed while publishing"), 1):
+        start(connection, run_id, "2024-01-05")
+        connection.execute(figure, [number, run_id])
+        close_run(connection, run_id, ExitStatus.FAILED_CHECKS, "short")
+    start(connection, "next", "2024-01-05", published=lambda run_id: run_id == "published")
+    assert connection.execute("select run_id from audit.published_figure").fetchall() == [("published",)]
+    runs = connection.execute("select run_id, status, exit_status from audit.run order by started_at").fetchall()
+    assert runs == [
+        ("published", "failed_checks", 3),
+        ("killed while publishing", "killed", None),
+        ("next", "running", None),
+    ]
 
 
 def test_the_policy_in_force_is_kept_with_the_run(connection: duckdb.DuckDBPyConnection) -> None:
