@@ -127,13 +127,18 @@ def _stores_kept_open(instance_folder: Path) -> Iterator[None]:
 
 
 def _require_folder(warehouse: Path) -> None:
-    """Create the warehouse's folder; raise ConfigurationError if that can't be."""
+    """Create the warehouse's folder; raise ConfigurationError if that can't be, or if nothing can be written to it."""
     try:
         warehouse.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigurationError(
             f"warehouse folder {warehouse} can't be used: {error.strerror}; choose another with --warehouse"
         ) from error
+    if not os.access(warehouse, os.W_OK):
+        raise ConfigurationError(
+            f"warehouse folder {warehouse} can't be written to; give this user the right to, or choose another with"
+            " --warehouse"
+        )
 
 
 def _log_configuration(*, verbose: bool) -> Mapping[str, Any]:
