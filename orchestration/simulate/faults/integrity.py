@@ -27,6 +27,7 @@ from orchestration.simulate.faults.base import (
 )
 from orchestration.simulate.outcome import Finding, Outcome
 from orchestration.simulate.prices import PricePaths
+from orchestration.simulate.scenario import Scenario
 from orchestration.simulate.today import Today
 from orchestration.simulate.world import OPERATOR, World
 
@@ -46,10 +47,13 @@ class _Payment(Fault):
         if today.day == self.plan.day:
             self.transaction = self.pay(today, self.payer, self.payee, "USD", 12_000)
 
+    def rows_of_payee(self, ledger: pa.Table) -> list[int]:
+        """The positions of the entry that credits the payee: a written file may repeat it."""
+        return rows_where(ledger, transaction_id=transaction_id(self.transaction), account_id=self.payee)
+
     def row_of_payee(self, ledger: pa.Table) -> int:
-        """The position of the entry that credits the payee."""
-        (row,) = rows_where(ledger, transaction_id=transaction_id(self.transaction), account_id=self.payee)
-        return row
+        """The first position of the entry that credits the payee."""
+        return self.rows_of_payee(ledger)[0]
 
     def entry_of_payee(self, ledger: pa.Table) -> str:
         """The identifier of the entry that credits the payee."""
@@ -333,7 +337,11 @@ class LedgerDayMissing(Fault):
 
     @override
     def spoil(self, delivery: Delivery) -> None:
-        """Take the file away."""
+        """Take the file away, and what the next day repeats of it: a part would leave transactions without a leg."""
+        missing = set(delivery.read("ledger_entries", self.plan.day)["entry_id"].to_pylist())
+        following = delivery.read("ledger_entries", self.plan.day + 1)
+        repeated = [row for row, entry in enumerate(following["entry_id"].to_pylist()) if entry in missing]
+        delivery.replace("ledger_entries", without_rows(following, repeated), self.plan.day + 1)
         delivery.remove("ledger_entries", self.plan.day)
 
     @override
@@ -370,6 +378,13 @@ class EmptyDay(Fault):
     check = "arrivals_complete"
     form = INNOCENT
     description = "The file of prices of one day has no row; yesterday's prices are a day old and still do."
+
+    @classmethod
+    @override
+    def planting_day(cls, scenario: Scenario) -> int:
+        """Not a month's last day: what management reports about it is valued at that day's own prices."""
+        usual = super().planting_day(scenario)
+        return usual - 1 if scenario.date_of(usual + 1).day == 1 else usual
 
     @override
     def deliver(self, today: Today, tables: dict[str, pa.Table]) -> None:
@@ -444,9 +459,9 @@ class EntryRemoved(_Payment):
     def spoil(self, delivery: Delivery) -> None:
         """Write the partition again without the row."""
         ledger = delivery.read("ledger_entries", self.plan.day, later=True)
-        row = self.row_of_payee(ledger)
-        self.entry = ledger["entry_id"][row].as_py()
-        delivery.replace("ledger_entries", without_rows(ledger, [row]), self.plan.day, later=True)
+        self.entry = self.entry_of_payee(ledger)
+        kept = without_rows(ledger, self.rows_of_payee(ledger))
+        delivery.replace("ledger_entries", kept, self.plan.day, later=True)
 
     @override
     def findings(self, outcome: Outcome) -> Iterator[Finding]:
@@ -468,10 +483,10 @@ class EntryEditedInPlace(_Payment):
     def spoil(self, delivery: Delivery) -> None:
         """Write the partition again with one cent more."""
         ledger = delivery.read("ledger_entries", self.plan.day, later=True)
-        row = self.row_of_payee(ledger)
-        self.entry = ledger["entry_id"][row].as_py()
-        edited = with_changes(ledger, row, amount=Decimal("120.01"))
-        delivery.replace("ledger_entries", edited, self.plan.day, later=True)
+        self.entry = self.entry_of_payee(ledger)
+        for row in self.rows_of_payee(ledger):
+            ledger = with_changes(ledger, row, amount=Decimal("120.01"))
+        delivery.replace("ledger_entries", ledger, self.plan.day, later=True)
 
     @override
     def findings(self, outcome: Outcome) -> Iterator[Finding]:

@@ -403,8 +403,9 @@ class BankHoliday(Fault):
     @classmethod
     @override
     def planting_day(cls, scenario: Scenario) -> int:
-        """The first Saturday with a week before it."""
-        return next(day for day in range(cls.day, cls.day + 7) if scenario.date_of(day).weekday() == 5)
+        """The last Saturday up to the usual day."""
+        usual = super().planting_day(scenario)
+        return next(day for day in range(usual, usual - 7, -1) if scenario.date_of(day).weekday() == 5)
 
     @override
     def prepare(self, world: World, paths: PricePaths) -> None:
