@@ -209,7 +209,8 @@ def test_unpriced_revenue_has_no_value(warehouse: Warehouse) -> None:
             "reported_revenue_supported",
             [("2022-01", date(2022, 2, 20), Decimal(66)), ("2022-02", date(2022, 3, 2), Decimal("9.95"))],
         ),
-        ("revenue_not_backdated", [("2022-01", date(2022, 2, 20), Decimal(50))]),
+        # The month had been reported since 3 February; how much was, doesn't matter to backdating.
+        ("revenue_not_backdated", [("2022-01", date(2022, 2, 15), Decimal(50))]),
         ("revenue_not_affiliate", [("2022-01", date(2022, 2, 20), Decimal("70.66666667"))]),
         ("revenue_not_own_token", [("2022-01", date(2022, 2, 20), Decimal(200))]),
     ],

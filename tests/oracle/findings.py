@@ -311,7 +311,7 @@ def _revenue_findings(exchange: Exchange, step: str, percentage: Decimal, base: 
         line = exchange.revenue.waterfall(month)
         amount, limit = getattr(line, f"{step}_usd"), abs(getattr(line, base)) * percentage / HUNDRED
         if amount > 0 and amount > limit:
-            reported_on = figure.known_at.date()
+            reported_on = (figure.first_known_at if step == "backdated" else figure.known_at).date()
             is_gap = step == "unsupported"
             known_on = reported_on if is_gap else max(reported_on, _exceeded_on(exchange, month, step, limit))
             found.add((f"{month:%Y-%m}", known_on))

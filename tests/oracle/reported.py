@@ -25,6 +25,7 @@ class Figure:
     period_end: datetime
     amount: Decimal
     known_at: datetime
+    first_known_at: datetime
 
 
 def counted_rows(rows: list[Row]) -> list[Row]:
@@ -58,7 +59,8 @@ def figures(books: Books, figure: str) -> list[Figure]:
         counted = counted_rows(rows)
         amount = sum((row["amount"] for row in counted), Decimal(0))
         known_at = max(row["known_at"] for row in counted)
-        found.append(Figure(figure, asset, period_start, period_end, amount, known_at))
+        first_known_at = min(row["known_at"] for row in rows)
+        found.append(Figure(figure, asset, period_start, period_end, amount, known_at, first_known_at))
     return found
 
 

@@ -154,7 +154,8 @@ def test_a_month_without_a_report_has_null_steps() -> None:
 
 def figure(start: str | None, end: str) -> Figure:
     given = row("reported_figures", figure="reserves", period_start=start, period_end=end, amount="1", published_at=end)
-    return Figure("reserves", None, given["period_start"], given["period_end"], given["amount"], given["known_at"])
+    known_at = given["known_at"]
+    return Figure("reserves", None, given["period_start"], given["period_end"], given["amount"], known_at, known_at)
 
 
 def test_a_snapshot_at_midnight_shows_the_day_before() -> None:

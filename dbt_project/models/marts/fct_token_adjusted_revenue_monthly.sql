@@ -12,7 +12,8 @@ reports as (
     select
         from_date as month,
         reported_usd,
-        known_at
+        known_at,
+        first_known_at
     from {{ ref('int_revenue__reported_period') }}
     where is_month
 ),
@@ -44,6 +45,7 @@ joined as (
         months.month,
         reports.reported_usd,
         reports.known_at,
+        reports.first_known_at,
         coalesce(ledger.ledger_usd, 0) as ledger_usd,
         coalesce(ledger.backdated_usd, 0) as backdated_usd,
         coalesce(ledger.affiliate_usd, 0) as affiliate_usd,
@@ -70,5 +72,6 @@ select
     ) as token_adjusted_revenue_usd,
     cast(case when reported_usd is not null then own_token_usd end as decimal(38, 8)) as own_token_usd,
     cast(unpriced_assets as bigint) as unpriced_assets,
-    known_at as reported_known_at
+    known_at as reported_known_at,
+    first_known_at as first_reported_known_at
 from joined

@@ -159,15 +159,33 @@ valued as (
         on
             kept.asset = prices.asset
             and least(kept.to_date - 1, {{ run_value('calendar_last_date') }}) = prices.as_of_date
+),
+
+first_publications as (
+    select
+        from_date,
+        to_date,
+        min(known_at) as first_known_at
+    from published
+    group by from_date, to_date
 )
 
 select
-    from_date,
-    to_date,
-    from_date = date_trunc('month', from_date) and to_date = from_date + interval 1 month as is_month,
-    from_date = date_trunc('month', from_date) and to_date = date_trunc('month', to_date) as is_whole_months,
-    cast(case when count(*) = count(amount_usd) then sum(amount_usd) end as decimal(38, 8)) as reported_usd,
-    max(known_at) as known_at
+    valued.from_date,
+    valued.to_date,
+    valued.from_date = date_trunc('month', valued.from_date)
+    and valued.to_date = valued.from_date + interval 1 month as is_month,
+    valued.from_date = date_trunc('month', valued.from_date)
+    and valued.to_date = date_trunc('month', valued.to_date) as is_whole_months,
+    cast(
+        case when count(*) = count(valued.amount_usd) then sum(valued.amount_usd) end as decimal(38, 8)
+    ) as reported_usd,
+    max(valued.known_at) as known_at,
+    min(first_publications.first_known_at) as first_known_at
 from valued
-where to_date > {{ run_value('landing_first_date') }} and from_date <= {{ run_value('calendar_last_date') }}
-group by from_date, to_date
+inner join first_publications
+    on valued.from_date = first_publications.from_date and valued.to_date = first_publications.to_date
+where
+    valued.to_date > {{ run_value('landing_first_date') }}
+    and valued.from_date <= {{ run_value('calendar_last_date') }}
+group by valued.from_date, valued.to_date

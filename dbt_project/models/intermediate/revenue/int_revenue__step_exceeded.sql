@@ -6,7 +6,8 @@ with months as (
         backdated_usd,
         affiliate_usd,
         own_token_usd,
-        reported_known_at
+        reported_known_at,
+        first_reported_known_at
     from {{ ref('fct_token_adjusted_revenue_monthly') }}
     where reported_usd is not null
 ),
@@ -29,7 +30,8 @@ steps as (
         backdated_usd as step_usd,
         ledger_usd as base_usd,
         {{ policy('revenue.backdated_pct_of_ledger') }} as limit_pct,
-        reported_known_at
+        -- How much was reported doesn't matter to it, only that the month was.
+        first_reported_known_at as reported_known_at
     from months
     union all
     select
