@@ -256,7 +256,7 @@ REFERENCE_TABLES: tuple[Table, ...] = (
         (
             _text("wallet_id", "identifier of the wallet"),
             _text("network", "bitcoin, ethereum, ..., bank, custodian, venue"),
-            _text("address", "address or account number on that network"),
+            _text("address", "address or account number on that network; null if it has none", required=False),
             _text("owner_entity_id", "the entity that owns what is held"),
             _enum("purpose", "customer|house|collateral|unknown", "for whom it is held"),
             _enum("custody", "hot|cold|custodian|bank|venue|staked", "how it is held"),

@@ -181,6 +181,8 @@ def test_an_address_listed_twice_counts_for_neither_wallet(tmp_path: Path) -> No
     books.wallet("new name", address="renamed", valid_from=moment(2))
     books.wallet("for a day", address="shared")
     books.wallet("only day 2", address="shared", valid_from=moment(2, "23:00:00"), valid_to=moment(3, "00:00:00"))
+    books.wallet("nowhere 1", network="custodian", address=None)
+    books.wallet("nowhere 2", network="custodian", address=None)
     books.wallet("refreshed", address="mine", valid_to=moment(2))
     books.wallet("refreshed", address="mine", valid_from=moment(2))
     for wallet in sorted({row["wallet_id"] for row in books.rows["wallets"]} - {"new name", "old name"}):
@@ -191,7 +193,7 @@ def test_an_address_listed_twice_counts_for_neither_wallet(tmp_path: Path) -> No
     first = reasons(splits(warehouse))
     for name in pairs:
         assert first[f"{name} 1"] == first[f"{name} 2"] == ["duplicate_address"] * 3
-    for name in ("base58 1", "base58 2", "chain 1", "chain 2", "refreshed"):
+    for name in ("base58 1", "base58 2", "chain 1", "chain 2", "nowhere 1", "nowhere 2", "refreshed"):
         assert first[name] == [None] * 3
     assert (first["old name"], first["new name"]) == ([None], [None, None])
     assert first["for a day"] == [None, "duplicate_address", None]

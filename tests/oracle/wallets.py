@@ -15,9 +15,12 @@ from tests.oracle.relations import Relations, holds_at, holds_during
 
 
 def normalised_address(row: Row) -> tuple[str, str]:
-    """Network and address as one and the same place is written: only base58, which mixes cases, knows any."""
+    """Network and address as one and the same place is written: only base58, which mixes cases, knows any.
+
+    A wallet without an address is a place of its own.
+    """
     network = row["network"].strip().lower()
-    address = row["address"].strip()
+    address = f"wallet {row['wallet_id']}" if row["address"] is None else row["address"].strip()
     if address.lower().startswith(("0x", "bc1")) or address in (address.lower(), address.upper()):
         address = address.lower()
     return network, address

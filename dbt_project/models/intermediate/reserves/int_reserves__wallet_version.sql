@@ -34,7 +34,9 @@ select
     wallets.wallet_id,
     {{ normalised_network('wallets.network') }} as network,
     wallets.address,
-    {{ normalised_address('wallets.network', 'wallets.address') }} as normalised_address,
+    -- A custodian's account may have no address or number: it is a place of its own.
+    coalesce({{ normalised_address('wallets.network', 'wallets.address') }}, 'wallet ' || wallets.wallet_id)
+        as normalised_address,
     wallets.owner_entity_id,
     wallets.purpose,
     wallets.custody,
