@@ -22,6 +22,7 @@ from typing import Any
 os.environ["GX_ANALYTICS_ENABLED"] = "false"
 
 import great_expectations as gx
+from great_expectations.data_context.types.base import DataContextConfig, InMemoryStoreBackendDefaults
 from great_expectations.datasource.fluent.interfaces import TestConnectionError
 from great_expectations.expectations import UnexpectedRowsExpectation
 
@@ -49,11 +50,18 @@ _SQLALCHEMY_OPTIONS: dict[str, Any] = {
 }
 
 
+def ephemeral_context() -> Any:
+    """A context in memory, without progress bars and without a site, which would leave a folder behind."""
+    without_sites = DataContextConfig(store_backend_defaults=InMemoryStoreBackendDefaults(init_temp_docs_sites=False))
+    context = gx.get_context(mode="ephemeral", project_config=without_sites)
+    context.variables.progress_bars = {"globally": False, "metric_calculations": False}  # type: ignore[assignment]
+    return context
+
+
 @contextmanager
 def _datasource(build_file: Path) -> Iterator[tuple[Any, Any]]:
-    context = gx.get_context(mode="ephemeral")
-    context.variables.progress_bars = {"globally": False, "metric_calculations": False}  # type: ignore[assignment]
-    source = context.data_sources.add_sql(  # type: ignore[call-arg]  # its stub leaves out kwargs
+    context = ephemeral_context()
+    source = context.data_sources.add_sql(
         name="build_file",
         connection_string=f"duckdb:///{build_file}",
         create_temp_table=False,

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestration.bench.detection import BenchmarkPlan
-from orchestration.bench.scoring import INNOCENT, OWN_NAME, FaultScore, Scores, ToolScore
+from orchestration.bench.scoring import FORMS, INNOCENT, OWN_NAME, FaultScore, Scores, ToolScore, ToolSummary
 
 _TEMPLATE = Path(__file__).with_name("detection.html.j2")
 _MISSES_SHOWN = 50
@@ -52,10 +52,19 @@ def text_lines(plan: BenchmarkPlan, scores: Scores) -> list[str]:
     ]
     lines += ["", f"{'alarms of healthy exchanges':36} {'days':>9} {'alarms':>9} {'a year':>9}"]
     lines += [f"{row.tool:36} {row.days:9,} {row.alarms:9,} {float(row.alarms_a_year):9.1f}" for row in scores.healthy]
+    lines += ["", f"{'always noticed (innocents: never)':36}" + "".join(f"{form:>15}" for form in FORMS)]
+    for tool, cells in _at_a_glance(scores):
+        lines.append(f"{tool:36}" + "".join(f"{f'{row.always} of {row.faults}':>15}" for row in cells))
     lines += ["", *_fault_table(scores.faults), ""]
     lines += [f"{len(scores.misses):,} findings missed or found besides"]
     lines += [f"  {miss.kind}: seed {miss.seed} {miss.finding}" for miss in scores.misses[:_MISSES_SHOWN]]
     return lines
+
+
+def _at_a_glance(scores: Scores) -> list[tuple[str, list[ToolSummary]]]:
+    """Each tool with its summaries in the order of the forms."""
+    tools = dict.fromkeys(row.tool for row in scores.summaries)
+    return [(tool, [row for row in scores.summaries if row.tool == tool]) for tool in tools]
 
 
 def _fault_table(faults: Sequence[FaultScore]) -> list[str]:
@@ -88,6 +97,8 @@ def as_page(plan: BenchmarkPlan, scores: Scores) -> str:
     return environment.from_string(_TEMPLATE.read_text(encoding="utf-8")).render(
         plan=plan,
         scores=scores,
+        glance=_at_a_glance(scores),
+        forms=FORMS,
         tools=[score.tool for score in scores.faults[0].tools],
         rivals=RIVALS,
         own_name=OWN_NAME,

@@ -45,14 +45,15 @@ def judge(settings: Settings, first_date: date, last_date: date) -> Judgement:
     """Load the simulated landing zone, and its second delivery if it has one, and return what all checks find."""
     later_after = later_date(settings.landing)
     if later_after is None:
-        return _run(settings, "only", first_date, last_date)
-    before = _run(settings, "first", first_date, later_after)
+        return judge_run(settings, "only", first_date, last_date)
+    before = judge_run(settings, "first", first_date, later_after)
     lay_over(settings.landing)
-    after = _run(settings, "second", first_date, last_date)
+    after = judge_run(settings, "second", first_date, last_date)
     return Judgement(before.findings | after.findings, after.is_refused)
 
 
-def _run(settings: Settings, run_id: str, first_date: date, last_date: date) -> Judgement:
+def judge_run(settings: Settings, run_id: str, first_date: date, last_date: date) -> Judgement:
+    """One run over those days: what is new is loaded and judged, and everything is built if it was taken."""
     prepare_run(settings, run_id, first_date, last_date)
     with build_connection(settings.paths.build_file) as connection:
         # Small books are built fastest by one thread; exchanges are judged side by side.

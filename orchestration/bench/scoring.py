@@ -20,7 +20,7 @@ from orchestration.checks import CHECKS
 from orchestration.simulate.faults import FAULTS
 
 OWN_NAME = "Ringfence"
-INNOCENT = "innocent"
+FORMS = OBVIOUS, QUIET, INNOCENT = "obvious", "quiet", "innocent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +88,19 @@ class HealthyScore:
 
 
 @dataclass(frozen=True, slots=True)
+class ToolSummary:
+    """One tool over the whole library: faults of a form that it noticed in every exchange that held them, of so many.
+
+    For innocents ``always`` counts those at which it never raised an alarm.
+    """
+
+    tool: str
+    form: str
+    faults: int
+    always: int
+
+
+@dataclass(frozen=True, slots=True)
 class Miss:
     """A finding that had to be there and wasn't, or was there and had not to be."""
 
@@ -103,15 +116,18 @@ class Scores:
 
     checks: tuple[CheckScore, ...]
     faults: tuple[FaultScore, ...]
+    summaries: tuple[ToolSummary, ...]
     healthy: tuple[HealthyScore, ...]
     misses: tuple[Miss, ...]
 
 
 def score(observations: Sequence[Observation]) -> Scores:
     """Count everything."""
+    faults = tuple(_fault_scores(observations))
     return Scores(
         tuple(_check_scores(observations)),
-        tuple(_fault_scores(observations)),
+        faults,
+        tuple(_summaries(faults)),
         tuple(_healthy_scores(observations)),
         tuple(_misses(observations)),
     )
@@ -149,6 +165,16 @@ def _fault_scores(observations: Sequence[Observation]) -> Iterable[FaultScore]:
         alone = [(seen, plant) for seen, plant in holding if len(seen.exchange.faults) == 1 and seen.alarms]
         rivals = [_rival_score(tool, alone, healthy) for tool in tools]
         yield FaultScore(fault.name, fault.check, fault.form, fault.description, (own, *rivals))
+
+
+def _summaries(faults: Sequence[FaultScore]) -> Iterable[ToolSummary]:
+    for form in FORMS:
+        of_form = [fault for fault in faults if fault.form == form]
+        for position, tool in enumerate(faults[0].tools):
+            scores = [fault.tools[position] for fault in of_form if fault.tools[position].exchanges]
+            wanted = [0 if form == INNOCENT else score.exchanges for score in scores]
+            always = sum(score.noticed == number for score, number in zip(scores, wanted, strict=True))
+            yield ToolSummary(tool.tool, form, len(scores), always)
 
 
 def _own_score(form: str, holding: Sequence[tuple[Observation, Planted]]) -> ToolScore:

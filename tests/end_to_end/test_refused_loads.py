@@ -17,6 +17,7 @@ from typing import Any
 import duckdb
 import pytest
 
+from orchestration.bench.exchange import Judgement, judge_run
 from orchestration.pipeline.run import ExitStatus
 from orchestration.runner import run_days
 from orchestration.settings import Settings
@@ -32,11 +33,11 @@ Expected = set[tuple[str, date, str]]
 
 @pytest.fixture(scope="module")
 def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a landing zone and a warehouse that passed on the good day."""
+    """A folder with a landing zone and a build file that took the good day."""
     folder = tmp_path_factory.mktemp("good")
     write_landing(healthy_exchange(), folder / "landing")
-    result = run_days(Settings(folder / "landing", folder / "warehouse"), GOOD_DAY, GOOD_DAY)
-    assert result.status is ExitStatus.PASSED, result.message
+    judgement = judge_run(Settings(folder / "landing", folder / "warehouse"), "good", GOOD_DAY, GOOD_DAY)
+    assert judgement == Judgement(frozenset(), is_refused=False)
     return folder
 
 
@@ -155,53 +156,60 @@ CASES: dict[str, tuple[Break, Expected]] = {
 }
 
 
-def _marts(warehouse: Path) -> dict[str, Any]:
-    with duckdb.connect(str(warehouse / "ringfence.duckdb"), read_only=True) as connection:
+def _rows(file: Path, schema: str) -> dict[str, Any]:
+    with duckdb.connect(str(file), read_only=True) as connection:
         tables = connection.execute(
-            "select table_name from information_schema.tables where table_schema = 'marts' order by 1"
+            "select table_name from duckdb_tables() where schema_name = ? order by 1", [schema]
         ).fetchall()
-        return {name: connection.execute(f"select * from marts.{name} order by all").fetchall() for (name,) in tables}
+        return {
+            name: connection.execute(f"select * from {schema}.{name} order by all").fetchall() for (name,) in tables
+        }
 
 
-def _standing(warehouse: Path, kind: str = "integrity") -> Expected:
+def _standing(warehouse: Path) -> Expected:
     with duckdb.connect(str(warehouse / "ringfence.duckdb"), read_only=True) as connection:
-        return set(
-            connection.execute(
-                "select check_name, as_of_date, subject_id from audit.finding where kind = ?", [kind]
-            ).fetchall()
-        )
+        found = "select check_name, as_of_date, subject_id from audit.finding where kind = 'integrity'"
+        return set(connection.execute(found).fetchall())
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_load_is_refused_and_nothing_published(name: str, good: Path, tmp_path: Path) -> None:
+def test_load_is_refused_and_nothing_taken(name: str, good: Path, tmp_path: Path) -> None:
     plant, expected = CASES[name]
-    shutil.copytree(good, tmp_path / "copy", symlinks=True)
+    shutil.copytree(good, tmp_path / "copy")
     settings = Settings(tmp_path / "copy" / "landing", tmp_path / "copy" / "warehouse")
-    before = _marts(settings.warehouse)
-    assert before["fct_solvency_daily"]
+    before = _rows(settings.paths.build_file, "raw")
+    assert before["ledger_entries"]
     plant(settings.landing)
 
-    result = run_days(settings, NEXT_DAY, NEXT_DAY)
+    judgement = judge_run(settings, "next", NEXT_DAY, NEXT_DAY)
 
-    assert result.status is ExitStatus.FAILED_INTEGRITY
-    assert _standing(settings.warehouse) == expected
-    assert _marts(settings.warehouse) == before
+    assert judgement.is_refused
+    assert {finding[:3] for finding in judgement.findings} == expected
+    assert _rows(settings.paths.build_file, "raw") == before
 
 
-def test_mended_delivery_passes_and_clears_the_finding(good: Path, tmp_path: Path) -> None:
-    shutil.copytree(good, tmp_path / "copy", symlinks=True)
-    settings = Settings(tmp_path / "copy" / "landing", tmp_path / "copy" / "warehouse")
+def test_a_refused_load_leaves_what_was_published_and_a_mended_one_clears_the_finding(tmp_path: Path) -> None:
+    settings = Settings(tmp_path / "landing", tmp_path / "warehouse")
+    write_landing(healthy_exchange(), settings.landing)
+    first = run_days(settings, GOOD_DAY, GOOD_DAY)
+    assert first.status is ExitStatus.PASSED, first.message
+    published = settings.paths.published_file
+    before = _rows(published, "marts")
+    assert before["fct_solvency_daily"]
     whole = (settings.landing / LEDGER).read_bytes()
     replace(LEDGER, ",-400,", ",four hundred,")(settings.landing)
-    assert run_days(settings, NEXT_DAY, NEXT_DAY).status is ExitStatus.FAILED_INTEGRITY
+
+    refused = run_days(settings, NEXT_DAY, NEXT_DAY)
+
+    assert refused.status is ExitStatus.FAILED_INTEGRITY
+    assert _standing(settings.warehouse) == schema(LEDGER)
+    assert _rows(published, "marts") == before
     (settings.landing / LEDGER).write_bytes(whole)
 
-    result = run_days(settings, NEXT_DAY, NEXT_DAY)
+    mended = run_days(settings, NEXT_DAY, NEXT_DAY)
 
-    assert result.status is ExitStatus.PASSED, result.message
+    assert mended.status is ExitStatus.PASSED, mended.message
     assert _standing(settings.warehouse) == set()
-    with duckdb.connect(str(settings.warehouse / "ringfence.duckdb"), read_only=True) as connection:
-        log = connection.execute("select action, check_name from audit.finding_log order by run_id, action").fetchall()
-        last = connection.execute("select max(as_of_date) from marts.fct_solvency_daily").fetchall()
-    assert sorted(log) == [("raised", "schema_conforms"), ("withdrawn", "schema_conforms")]
-    assert last == [(NEXT_DAY,)]
+    log = _rows(published, "audit")["finding_log"]
+    assert sorted((row[1], row[4]) for row in log) == [("raised", "schema_conforms"), ("withdrawn", "schema_conforms")]
+    assert max(row[0] for row in _rows(published, "marts")["fct_solvency_daily"]) == NEXT_DAY

@@ -81,15 +81,10 @@ def _validate(frame: Any, bounds: dict[str, tuple[float | None, float | None]]) 
     """Column and row position of every value outside its bounds, or missing."""
     import great_expectations as gx
     from great_expectations import expectations as gxe
-    from great_expectations.data_context.types.base import DataContextConfig, InMemoryStoreBackendDefaults
 
-    from expectations.engine import quiet_logging
+    from expectations.engine import ephemeral_context, quiet_logging
 
-    # Without pages of its own, which an ephemeral context would leave in a folder of the machine's.
-    without_pages = DataContextConfig(store_backend_defaults=InMemoryStoreBackendDefaults(init_temp_docs_sites=False))
-    with quiet_logging():
-        context = gx.get_context(mode="ephemeral", project_config=without_pages)
-    context.variables.progress_bars = {"globally": False}  # type: ignore[assignment]
+    context = ephemeral_context()
     asset = context.data_sources.add_pandas("newcomer").add_dataframe_asset("daily")
     batch = asset.add_batch_definition_whole_dataframe("all")
     suite = gx.ExpectationSuite(
@@ -106,7 +101,7 @@ def _validate(frame: Any, bounds: dict[str, tuple[float | None, float | None]]) 
     with quiet_logging():
         result = batch.get_batch(batch_parameters={"dataframe": frame}).validate(suite, result_format="COMPLETE")
     return [
-        (item.expectation_config.kwargs["column"], int(row))  # type: ignore[union-attr]
+        (item.expectation_config.kwargs["column"], int(row))
         for item in result.results
         if not item.success
         for row in item.result["unexpected_index_list"]
