@@ -340,6 +340,7 @@ def _fail(message: str, status: int) -> int:
 
 def _invoke(arguments: list[str]) -> int:
     """Run a command and return its exit status; every error becomes one line on stderr."""
+    _State.verbose = False
     try:
         result = app(arguments, standalone_mode=False, prog_name="ringfence")
     except typer.TyperException as error:
@@ -361,7 +362,6 @@ def _invoke(arguments: list[str]) -> int:
 
 def main() -> NoReturn:
     """Entry point of the ``ringfence`` script."""
-    _State.verbose = False
     status = _invoke(sys.argv[1:])
     sys.stdout.flush()
     sys.stderr.flush()

@@ -101,9 +101,14 @@ def _import_and_run(schedule: Path, prices: Path, balances: Balances, folder: Pa
 @pytest.fixture(
     scope="module",
     params=[
-        "small",
+        # Whole runs are dear: each schedule goes through one worker.
+        pytest.param("small", marks=pytest.mark.xdist_group("small schedule")),
         pytest.param(
-            "shared", marks=pytest.mark.skipif(not SHARED_SCHEDULE.is_file(), reason="the shared data folder is absent")
+            "shared",
+            marks=[
+                pytest.mark.xdist_group("shared schedule"),
+                pytest.mark.skipif(not SHARED_SCHEDULE.is_file(), reason="the shared data folder is absent"),
+            ],
         ),
     ],
 )
