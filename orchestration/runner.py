@@ -43,10 +43,10 @@ concurrency:
   pools:
     granularity: run
     default_limit: 1
-# One file for all runs' events: half the commits of the default, which keeps one for each run besides.
+# One file for all runs' events, half the commits of the default; and statements are compiled once, not an event.
 event_log_storage:
-  module: dagster._core.storage.event_log
-  class: ConsolidatedSqliteEventLogStorage
+  module: orchestration.dagster_history
+  class: EventHistory
   config:
     base_dir: {history}
 """
