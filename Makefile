@@ -26,8 +26,9 @@ $(STAMP): requirements.lock pyproject.toml
 demo: setup
 	@$(BIN)/ringfence demo
 
+# A module's tests share its fixtures, whole runs among them, so they go to one worker.
 test: setup
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup -q
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadscope -q
 
 lint: setup
 	$(BIN)/ruff check .

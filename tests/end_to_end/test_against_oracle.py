@@ -41,7 +41,6 @@ def test_models_equal_the_recomputation_under_another_policy(seed: int, tmp_path
     assert not lines, readable(seed, lines)
 
 
-@pytest.mark.xdist_group("whole pipeline")  # its runs are dear: one worker makes them
 class TestWholePipeline:
     """One small zone through the real command, as a range and day by day."""
 

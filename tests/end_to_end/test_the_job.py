@@ -31,9 +31,6 @@ FINDING = "no_negative_balance"
 COMMAND = [sys.executable, "-m", "orchestration.cli"]
 Rows = list[tuple[Any, ...]]
 
-# Whole runs are dear: workers must not each tell the story.
-pytestmark = pytest.mark.xdist_group("the job")
-
 
 @dataclass(frozen=True)
 class Story:

@@ -101,14 +101,9 @@ def _import_and_run(schedule: Path, prices: Path, balances: Balances, folder: Pa
 @pytest.fixture(
     scope="module",
     params=[
-        # Whole runs are dear: each schedule goes through one worker.
-        pytest.param("small", marks=pytest.mark.xdist_group("small schedule")),
+        "small",
         pytest.param(
-            "shared",
-            marks=[
-                pytest.mark.xdist_group("shared schedule"),
-                pytest.mark.skipif(not SHARED_SCHEDULE.is_file(), reason="the shared data folder is absent"),
-            ],
+            "shared", marks=pytest.mark.skipif(not SHARED_SCHEDULE.is_file(), reason="the shared data folder is absent")
         ),
     ],
 )
