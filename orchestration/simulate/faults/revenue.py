@@ -92,18 +92,15 @@ class _Licence(_Revenue):
 
     share: ClassVar[str]
     house: str
+    account: str
     offset = -4
-
-    def payer(self) -> str:
-        """The account that pays."""
-        raise NotImplementedError
 
     @override
     def evening(self, today: Today) -> None:
         """Pay."""
         if today.day == self.plan.day:
             units = int(self.so_far_usd(today) * Decimal(self.share) * 100)
-            self.pay(today, self.payer(), self.house, "USD", units, "revenue")
+            self.pay(today, self.account, self.house, "USD", units, "revenue")
 
 
 class AffiliatePaysLicence(_Licence):
@@ -123,11 +120,6 @@ class AffiliatePaysLicence(_Licence):
         self.account = self.open_account(world, self.open_affiliate(world), USD=world.owed_usd * 0.01)
 
     @override
-    def payer(self) -> str:
-        """The affiliate's account."""
-        return self.account
-
-    @override
     def findings(self, outcome: Outcome) -> Iterator[Finding]:
         """The month."""
         yield from self.found(outcome, "paid by an affiliate")
@@ -145,12 +137,7 @@ class InvestorPaysLicence(_Licence):
     @override
     def prepare(self, world: World, paths: PricePaths) -> None:
         """Open the account that earns."""
-        self.house = self.open_house(world)
-
-    @override
-    def payer(self) -> str:
-        """The investor's account."""
-        return INVESTOR_ACCOUNT
+        self.house, self.account = self.open_house(world), INVESTOR_ACCOUNT
 
 
 class AffiliatePaysFeesDaily(_Revenue):
