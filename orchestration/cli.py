@@ -322,7 +322,10 @@ def bench_detection(
 
     plan = BenchmarkPlan(seeds, min(rival_seeds, seeds), days, accounts, processes)
     with progress_shown(enabled=not verbose):
-        observations = observe_all(plan, lambda done, all_: progress.report("judging", f"exchange {done} of {all_}"))
+        observations = observe_all(
+            plan,
+            lambda done, all_: progress.report(f"judged {done * 20 // all_ * 5} %", f"exchange {done} of {all_}"),
+        )
     scores = score(observations)
     _print_lines([*text_lines(plan, scores), "", *(f"wrote {path}" for path in write_results(out, plan, scores))])
 
