@@ -5,6 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ringfence-setup
+BENCH_STAMP := $(VENV)/.ringfence-bench-setup
 JOBS ?= 2
 
 export DAGSTER_DISABLE_TELEMETRY := 1
@@ -12,7 +13,7 @@ export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export GX_ANALYTICS_ENABLED := false
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: setup demo test lint bench-detection
+.PHONY: setup demo test lint bench bench-detection
 
 setup: $(STAMP)
 	@$(BIN)/python -m orchestration.warehouse.prepare
@@ -21,6 +22,10 @@ $(STAMP): requirements.lock pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(BENCH_STAMP): requirements-bench.lock $(STAMP)
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements-bench.lock
 	@touch $@
 
 demo: setup
@@ -40,3 +45,8 @@ lint: setup
 # Sizes as arguments: make bench-detection ARGUMENTS="--seeds 50".
 bench-detection: setup
 	$(BIN)/ringfence bench detection $(ARGUMENTS)
+
+# Sizes as arguments: make bench ARGUMENTS="--entries 100000000 --memory-limit 6GB".
+# PostgreSQL and Java are used if they are there.
+bench: setup $(BENCH_STAMP)
+	$(BIN)/ringfence bench speed $(if $(ARGUMENTS),$(ARGUMENTS),--curve entries)

@@ -28,6 +28,7 @@ from great_expectations.expectations import UnexpectedRowsExpectation
 
 from expectations.data_docs import make_self_contained, write_gate_index, write_index
 from expectations.rules import Rule, RuleOutcome, TableSuite
+from orchestration.warehouse.build_file import configuration
 
 
 def _silence_teardown() -> None:
@@ -42,12 +43,14 @@ def _silence_teardown() -> None:
 
 atexit.register(_silence_teardown)
 
-_SQLALCHEMY_OPTIONS: dict[str, Any] = {
-    "isolation_level": "AUTOCOMMIT",
-    "skip_autocommit_rollback": True,
-    "pool_reset_on_return": None,
-    "connect_args": {"read_only": True},
-}
+
+def _sqlalchemy_options() -> dict[str, Any]:
+    return {
+        "isolation_level": "AUTOCOMMIT",
+        "skip_autocommit_rollback": True,
+        "pool_reset_on_return": None,
+        "connect_args": {"read_only": True, "config": configuration()},
+    }
 
 
 def ephemeral_context() -> Any:
@@ -65,7 +68,7 @@ def _datasource(build_file: Path) -> Iterator[tuple[Any, Any]]:
         name="build_file",
         connection_string=f"duckdb:///{build_file}",
         create_temp_table=False,
-        kwargs=_SQLALCHEMY_OPTIONS,
+        kwargs=_sqlalchemy_options(),
     )
     try:
         yield context, source

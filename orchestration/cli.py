@@ -14,8 +14,10 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
+from orchestration.bench.speed.curves import Curve
 from orchestration.errors import ConfigurationError, RingfenceError
 from orchestration.reading.formats import OutputFormat
+from orchestration.settings import checked_memory_limit
 
 app = typer.Typer(
     add_completion=False,
@@ -25,7 +27,7 @@ app = typer.Typer(
 )
 import_app = typer.Typer(help="Turn records of other kinds into a landing zone.")
 app.add_typer(import_app, name="import")
-bench_app = typer.Typer(help="Measure what Ringfence finds, beside what people use today.")
+bench_app = typer.Typer(help="Measure what Ringfence finds and how fast it is, beside what people use today.")
 app.add_typer(bench_app, name="bench")
 
 
@@ -64,6 +66,17 @@ def _requested_days(day: date | None, first: date | None, last: date | None) -> 
             raise ConfigurationError(f"--from {first} is after --to {last}; give the earlier day first")
         return first, last
     raise ConfigurationError("give either --date, or both --from and --to")
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _listed_numbers(text: str) -> tuple[int, ...]:
+    wrong = [part for part in _listed(text) if not part.isdigit() or int(part) < 1]
+    if wrong:
+        raise ConfigurationError(f"{wrong[0]!r} is no whole number of at least 1; write them as 1000000,10000000")
+    return tuple(int(part) for part in _listed(text))
 
 
 def _print_lines(lines: list[str]) -> None:
@@ -328,6 +341,45 @@ def bench_detection(
         )
     scores = score(observations)
     _print_lines([*text_lines(plan, scores), "", *(f"wrote {path}" for path in write_results(out, plan, scores))])
+
+
+@bench_app.command("speed")
+def bench_speed(
+    entries: Annotated[int, typer.Option("--entries", min=100, help="Ledger entries.")] = 1_000_000,
+    accounts: Annotated[int, typer.Option("--accounts", min=20, help="Customers' accounts.")] = 100_000,
+    days: Annotated[int, typer.Option("--days", min=1, help="Days they are spread over.")] = 30,
+    curve: Annotated[Curve | None, typer.Option("--curve", help="Vary this, with all else as given.")] = None,
+    points: Annotated[str, typer.Option("--points", metavar="N[,N…]", help="Points of the curve.")] = "",
+    contenders: Annotated[
+        str, typer.Option("--contenders", metavar="NAME[,NAME…]", help="Measure only these beside the pipeline.")
+    ] = "",
+    rounds: Annotated[int, typer.Option("--rounds", min=1, help="Times that each is measured.")] = 3,
+    minutes: Annotated[float, typer.Option("--minutes", help="Start no further round that would pass these.")] = 30,
+    timeout: Annotated[
+        float, typer.Option("--timeout", help="Stop a single measurement after so many seconds.")
+    ] = 3600,
+    memory_limit: Annotated[
+        str | None, typer.Option("--memory-limit", help="Limit of DuckDB's memory, e.g. 6GB, for pipeline and bare.")
+    ] = None,
+    scratch: Annotated[Path | None, typer.Option("--scratch", help="Where landing zones and warehouses go.")] = None,
+    out: Annotated[Path, typer.Option("--out", help="Folder for the tables and figures.")] = Path("build/bench"),
+    verbose: Verbose = False,
+) -> None:
+    """Time the pipeline beside the least that could be done, and beside what one would have instead."""
+    from orchestration import progress
+    from orchestration.bench.speed.benchmark import SpeedPlan, run_speed_benchmark
+    from orchestration.bench.speed.comparison import Conditions
+    from orchestration.bench.speed.contenders import CONTENDERS
+    from orchestration.bench.speed.generator import Size
+    from orchestration.bench.speed.output import text_lines, write_results
+    from orchestration.reading.console import progress_shown
+
+    names = _listed(contenders) or tuple(contender.name for contender in CONTENDERS)
+    conditions = Conditions(rounds, minutes, timeout, checked_memory_limit(memory_limit), scratch)
+    plan = SpeedPlan(Size(entries, accounts, days), curve, _listed_numbers(points), names, conditions)
+    with progress_shown(enabled=not verbose):
+        results = run_speed_benchmark(plan, progress.report)
+    _print_lines([*text_lines(results), "", *(f"wrote {path}" for path in write_results(out, results))])
 
 
 def _one_line(message: str) -> str:

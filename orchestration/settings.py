@@ -6,6 +6,7 @@ What belongs here: paths and operational knobs. What doesn't: thresholds of chec
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from orchestration.errors import ConfigurationError
 REPOSITORY = Path(__file__).resolve().parents[1]
 DBT_PROJECT = REPOSITORY / "dbt_project"
 BUILD_FILE_NAME = "ringfence_build.duckdb"
+MEMORY_LIMIT = "RINGFENCE_MEMORY_LIMIT"
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +117,21 @@ def from_environment(
         snapshots_kept=_whole_number(source, "RINGFENCE_SNAPSHOTS_KEPT", 3),
         is_schedule_enabled=source.get("RINGFENCE_SCHEDULE", "").lower() in ("1", "on", "true", "yes"),
     )
+
+
+def memory_limit() -> str | None:
+    """The limit of DuckDB's memory in this environment, as DuckDB writes it; None leaves it to DuckDB.
+
+    dbt's profile reads the same variable. Raises ConfigurationError if it holds no amount of memory.
+    """
+    return checked_memory_limit(os.environ.get(MEMORY_LIMIT) or None)
+
+
+def checked_memory_limit(text: str | None) -> str | None:
+    """Return ``text`` if it is an amount of memory or nothing; raise ConfigurationError otherwise."""
+    if text is not None and not re.fullmatch(r"[1-9][0-9]*(\.[0-9]+)? ?[KMGT]i?B", text, re.IGNORECASE):
+        raise ConfigurationError(f"memory limit {text!r} ({MEMORY_LIMIT} or --memory-limit) is none; write e.g. 6GB")
+    return text
 
 
 def child_environment(settings: Settings) -> dict[str, str]:

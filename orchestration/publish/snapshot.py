@@ -20,6 +20,7 @@ import duckdb
 from orchestration.errors import RingfenceError
 from orchestration.settings import WarehousePaths
 from orchestration.sql import identifier, quoted
+from orchestration.warehouse.build_file import configuration
 
 STORAGE_VERSION = "v1.2.0"
 """Oldest DuckDB storage that holds everything here, so that tools built on older releases open the file too."""
@@ -94,7 +95,7 @@ def remove_leftovers(paths: WarehousePaths) -> None:
 
 
 def _copy(target: Path, sources: tuple[Source, ...]) -> tuple[TableContent, ...]:
-    with duckdb.connect(":memory:") as connection:
+    with duckdb.connect(":memory:", config=configuration()) as connection:
         aliases = {file: f"source_{number}" for number, file in enumerate(dict.fromkeys(s.file for s in sources))}
         for file, alias in aliases.items():
             connection.execute(f"attach {quoted(str(file))} as {alias} (read_only)")

@@ -9,21 +9,29 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
 from orchestration.errors import RingfenceError
+from orchestration.settings import memory_limit
 
 
 class BuildFileError(RingfenceError):
     """The build file can't be opened."""
 
 
+def configuration() -> dict[str, Any]:
+    """DuckDB's options in this environment."""
+    limit = memory_limit()
+    return {"memory_limit": limit} if limit else {}
+
+
 def connect(path: Path, *, read_only: bool = False) -> duckdb.DuckDBPyConnection:
     """Open the build file, creating it with its folder if need be. Raises BuildFileError, saying what to do."""
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        return duckdb.connect(str(path), read_only=read_only)
+        return duckdb.connect(str(path), read_only=read_only, config=configuration())
     except duckdb.Error as error:
         first_line = str(error).splitlines()[0]
         raise BuildFileError(
