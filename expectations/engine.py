@@ -16,6 +16,7 @@ import shutil
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ os.environ["GX_ANALYTICS_ENABLED"] = "false"
 import great_expectations as gx
 from great_expectations.data_context.types.base import DataContextConfig, InMemoryStoreBackendDefaults
 from great_expectations.datasource.fluent.interfaces import TestConnectionError
-from great_expectations.expectations import UnexpectedRowsExpectation
+from great_expectations.expectations.expectation import ColumnMapExpectation
 
 from expectations.data_docs import make_self_contained, write_gate_index, write_index
 from expectations.rules import Rule, RuleOutcome, TableSuite
@@ -79,21 +80,34 @@ def _datasource(build_file: Path) -> Iterator[tuple[Any, Any]]:
         engine.engine.dispose()
 
 
-def run_suites(
-    build_file: Path, suites: Sequence[TableSuite], *, stage: str, data_docs: Path | None = None
-) -> list[RuleOutcome]:
-    """Evaluate every rule and return the outcomes in the suites' order.
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """What became of some suites' rules, suite by suite in their order."""
 
-    No other connection of this process may hold the file open. Amounts in results are text: nothing passes through a
-    binary float. With ``data_docs`` the results are also written there as static pages.
+    stage: str
+    outcomes: Mapping[str, Sequence[RuleOutcome]]
+    context: Any
+
+    @property
+    def all_outcomes(self) -> list[RuleOutcome]:
+        """The outcomes in the suites' order."""
+        return [outcome for of_suite in self.outcomes.values() for outcome in of_suite]
+
+    def write_data_docs(self, folder: Path) -> None:
+        """Write the results as static pages below ``folder``; needs no database any more."""
+        with quiet_logging():
+            _write_data_docs(self.context, folder / self.stage, self.outcomes)
+
+
+def evaluate(build_file: Path, suites: Sequence[TableSuite], *, stage: str) -> Evaluation:
+    """Evaluate every rule.
+
+    No other connection of any process may hold the file open for writing, and none is left open. Amounts in results
+    are text: nothing passes through a binary float.
     """
-    outcomes: dict[str, list[RuleOutcome]] = {}
     with quiet_logging(), _datasource(build_file) as (context, source):
-        for suite in suites:
-            outcomes[suite.name] = list(_run_suite(context, source, suite, stage))
-        if data_docs is not None:
-            _write_data_docs(context, data_docs / stage, outcomes)
-    return [outcome for of_suite in outcomes.values() for outcome in of_suite]
+        outcomes = {suite.name: list(_run_suite(context, source, suite, stage)) for suite in suites}
+    return Evaluation(stage, outcomes, context)
 
 
 @contextmanager
@@ -125,8 +139,8 @@ def _run_suite(context: Any, source: Any, suite: TableSuite, stage: str) -> Iter
         gx.ValidationDefinition(name=suite.name, data=batch, suite=suite_in_context)
     )
     # Only the complete format shows failing rows, and it would list every failing value of a column rule too.
-    has_only_queries = all(isinstance(rule.expectation, UnexpectedRowsExpectation) for rule in suite.rules)
-    result = validation.run(result_format="COMPLETE" if has_only_queries else "SUMMARY")
+    lists_values = any(isinstance(rule.expectation, ColumnMapExpectation) for rule in suite.rules)
+    result = validation.run(result_format="SUMMARY" if lists_values else "COMPLETE")
     by_rule = {item.expectation_config.meta["rule"]: item for item in result.results}
     return [_outcome(stage, rule, by_rule[number]) for number, rule in enumerate(suite.rules)]
 

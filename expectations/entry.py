@@ -6,7 +6,7 @@ them. A rule that one of the checks stands for carries that check's severity, an
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import great_expectations.expectations as gxe
 from great_expectations.expectations.metadata_types import FailureSeverity
@@ -15,42 +15,51 @@ from expectations.catalogue import check_suite
 from expectations.rules import SHAPE, Rule, TableSuite
 from orchestration.checks import Kind, Severity
 from orchestration.contract import TABLES, ColumnKind, Table, raw_columns
+from orchestration.sql import quoted
 
 _GUARDED_BY = "schema_conforms"
 
 
-def _not_null(table: Table, column: str, severity: str) -> Rule:
-    subject = f"incoming.{table.name}"
-    return Rule(
-        "values_present",
-        subject,
-        SHAPE,
-        gxe.ExpectColumnValuesToNotBeNull(column=column, severity=FailureSeverity(severity)),
+def _failing_rows(table: Table, name: str, query: str, what: str, severity: str) -> Rule:
+    expectation = gxe.UnexpectedRowsExpectation(
+        unexpected_rows_query=query, description=f"{table.name}: {what}.", severity=FailureSeverity(severity)
+    )
+    return Rule(name, f"incoming.{table.name}", SHAPE, expectation)
+
+
+def _counted(problems: Sequence[tuple[str, str, str]]) -> str:
+    """A query over ``{batch}`` that counts the rows with each problem, in one pass, and returns those that occur.
+
+    A problem is a column, what is wrong with it, and the SQL condition that finds it; amounts are compared as they are
+    stored, exactly.
+    """
+    counts = ", ".join(
+        f"struct_pack(column_name := '{column}', problem := '{problem}',"
+        f" subjects := count(*) filter (where {condition}))"
+        for column, problem, condition in problems
+    )
+    return (
+        "select column_name, problem, subjects from (select unnest(counts, recursive := true) from"
+        f" (select [{counts}] as counts from {{batch}}) as counted) as counted_problems where subjects > 0"
     )
 
 
-def _values(table: Table, severity: str) -> list[Rule]:
-    """Rules on the values of single columns; amounts are compared in SQL, where they are exact."""
-    subject, rules = f"incoming.{table.name}", []
+def _missing(columns: Iterable[str]) -> list[tuple[str, str, str]]:
+    return [(name, "missing", f"{name} is null") for name in columns]
+
+
+def _problems(table: Table) -> list[tuple[str, str, str]]:
+    """What the contract forbids in single values."""
+    problems = _missing(column.name for column in table.columns if column.required)
     for column in table.columns:
-        if column.required:
-            rules.append(_not_null(table, column.name, severity))
         if column.kind is ColumnKind.ENUM:
-            in_set = gxe.ExpectColumnValuesToBeInSet(
-                column=column.name, value_set=list(column.values), severity=FailureSeverity(severity)
-            )
-            rules.append(Rule("values_known", subject, SHAPE, in_set))
-    outside = [f"{c.name} not between 0 and 100" for c in table.columns if c.kind is ColumnKind.PERCENT]
-    outside += [f"{c.name} <= 0" for c in table.columns if c.positive]
-    if outside:
-        query = f"select source_file, source_row from {{batch}} where {' or '.join(outside)}"
-        in_range = gxe.UnexpectedRowsExpectation(
-            unexpected_rows_query=query,
-            description="Percentages and prices are within bounds.",
-            severity=FailureSeverity(severity),
-        )
-        rules.append(Rule("values_within_bounds", subject, SHAPE, in_range))
-    return rules
+            known = ", ".join(quoted(value) for value in column.values)
+            problems.append((column.name, "unknown", f"{column.name} not in ({known})"))
+        if column.kind is ColumnKind.PERCENT:
+            problems.append((column.name, "out of bounds", f"{column.name} not between 0 and 100"))
+        if column.positive:
+            problems.append((column.name, "out of bounds", f"{column.name} <= 0"))
+    return problems
 
 
 def _table_suite(table: Table, severity: str | None) -> TableSuite:
@@ -58,11 +67,14 @@ def _table_suite(table: Table, severity: str | None) -> TableSuite:
     columns = gxe.ExpectTableColumnsToMatchSet(
         column_set=[name for name, _ in raw_columns(table)], exact_match=True, severity=FailureSeverity.CRITICAL
     )
-    origin = ["source_file", "source_row"] + (["partition_date"] if table.dated else [])
-    rules = [Rule("columns_match", subject, SHAPE, columns)]
-    rules += [_not_null(table, name, Severity.CRITICAL.value) for name in origin]
+    origin = _missing(["source_file", "source_row"] + (["partition_date"] if table.dated else []))
+    rules = [
+        Rule("columns_match", subject, SHAPE, columns),
+        _failing_rows(table, "origin_known", _counted(origin), "every row says where it is from", Severity.CRITICAL),
+    ]
     if severity is not None:
-        rules += _values(table, severity)
+        what = "values are there, known and within bounds"
+        rules.append(_failing_rows(table, "values_conform", _counted(_problems(table)), what, severity))
     return TableSuite(f"entry {table.name}", "incoming", table.name, tuple(rules))
 
 

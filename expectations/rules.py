@@ -1,11 +1,14 @@
-"""What a suite consists of, without Great Expectations' own classes.
+"""What a suite consists of and what a gate asks, without Great Expectations' own classes.
 
-What belongs here: the shapes that ``entry`` and ``leaving`` fill and ``engine`` runs. What doesn't: any rule.
+What belongs here: the shapes that ``entry`` and ``leaving`` fill, ``engine`` runs and ``server`` answers with. What
+doesn't: any rule.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 SHAPE = "shape"
@@ -49,3 +52,34 @@ class RuleOutcome:
     rows_checked: int | None
     unexpected: int | None
     observed: str | None
+
+
+ENTRY, EXIT = "entry", "exit"
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a gate asks: whether the build file keeps the rules of that gate.
+
+    ``severities`` gives each check's severity in force, None if policy disables it; ``marts`` are those that exist.
+    Results are also written as pages below ``data_docs``.
+    """
+
+    gate: str
+    build_file: Path
+    data_docs: Path
+    severities: Mapping[str, str | None]
+    marts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An answer that could not be given: the message in one line, and the traceback."""
+
+    message: str
+    traceback: str
+
+
+@dataclass(frozen=True, slots=True)
+class PagesWritten:
+    """The answer that follows the outcomes: their pages have been written."""

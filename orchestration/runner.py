@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestration.errors import ConfigurationError, RingfenceError
 from orchestration.landing import discover
+from orchestration.pipeline.judge import judge
 from orchestration.pipeline.run import ExitStatus
 from orchestration.pipeline.steps import record_failure
 from orchestration.policy import load_policy
@@ -85,6 +86,7 @@ def run_days(settings: Settings, first_date: date, last_date: date, *, verbose: 
     discover(settings.landing, last_date)
     _require_folder(settings.warehouse)
     with warehouse_lock(settings.paths.lock_file):
+        judge()  # it loads what it needs while this process does
         from orchestration.definitions import build_defs
         from orchestration.defs.schedules import JOB_NAME
 

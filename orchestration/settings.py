@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -145,6 +146,11 @@ def child_environment(settings: Settings) -> dict[str, str]:
     if settings.policy_file is not None:
         environment["RINGFENCE_POLICY"] = str(settings.policy_file)
     return environment
+
+
+def environment_of_same_imports() -> dict[str, str]:
+    """The environment of a Python process that is to find the same modules as this one."""
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(path or str(Path.cwd()) for path in sys.path)}
 
 
 def set_build_file(path: Path) -> None:

@@ -2,12 +2,13 @@
 
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
 
+from orchestration.pipeline.judge import JudgeError, settle
 from orchestration.settings import Settings
 from orchestration.warehouse.lock import warehouse_lock
 
@@ -53,9 +54,13 @@ class Workspace(dg.ConfigurableResource):
 
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator["Workspace"]:
-        """Hold the lock from the first step to the last."""
+        """Hold the lock from the first step to the last, which leaves nothing half written."""
         with warehouse_lock(self.settings.paths.lock_file):
-            yield self
+            try:
+                yield self
+            finally:
+                with suppress(JudgeError):  # a run that came to its verdict has heard of it
+                    settle()
 
 
 def daily_partitions(first_date: date | None = None, last_date: date | None = None) -> dg.DailyPartitionsDefinition:

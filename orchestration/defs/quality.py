@@ -1,10 +1,10 @@
 """The two gates as Dagster sees them: a blocking check on what arrives, an asset and its checks on what leaves."""
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from expectations.rules import RuleOutcome
 from orchestration.checks import CHECKS, Check, Kind, Severity
 from orchestration.contract import TABLES, Table
 from orchestration.defs.common import DATA_ENGINEERING, FINANCIAL_CONTROL, WRITER_POOL, Workspace
@@ -12,9 +12,6 @@ from orchestration.defs.ingest import column_schema, incoming_key
 from orchestration.pipeline import steps
 from orchestration.pipeline.outcomes import recorded_outcomes
 from orchestration.pipeline.run import ExitStatus
-
-if TYPE_CHECKING:
-    from expectations.rules import RuleOutcome
 
 FINDINGS = dg.AssetKey(["audit", "finding"])
 
@@ -47,7 +44,7 @@ def _check_specs(
 
 
 def _check_results(
-    specs: Sequence[dg.AssetCheckSpec], outcomes: Iterable["RuleOutcome"]
+    specs: Sequence[dg.AssetCheckSpec], outcomes: Iterable[RuleOutcome]
 ) -> Iterator[dg.AssetCheckResult]:
     """One result for each spec; a check that policy disables passes and says so (its finding is a warning)."""
     by_name = {outcome.check_name: outcome for outcome in outcomes}

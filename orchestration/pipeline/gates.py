@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import duckdb
 
+from expectations.rules import ENTRY, EXIT, Question, RuleOutcome
 from orchestration import landing
 from orchestration.errors import RingfenceError
 from orchestration.pipeline.figures import record_published_figures
@@ -22,6 +22,7 @@ from orchestration.pipeline.findings import (
     record_findings,
     stage_findings,
 )
+from orchestration.pipeline.judge import judge
 from orchestration.pipeline.run import (
     ExitStatus,
     RunContext,
@@ -32,11 +33,6 @@ from orchestration.pipeline.run import (
 from orchestration.pipeline.verdict import Verdict, entry_verdict, final_verdict
 from orchestration.settings import WarehousePaths
 from orchestration.warehouse.build_file import build_connection, transaction
-
-if TYPE_CHECKING:
-    from expectations.rules import RuleOutcome
-
-ENTRY, EXIT = "entry", "exit"
 
 
 class GateError(RingfenceError):
@@ -103,15 +99,12 @@ def entry_gate(paths: WarehousePaths) -> GateResult:
 
     Integrity findings stand until a later delivery passes. Raises GateError if a rule failed that no check explains.
     """
-    from expectations.engine import run_suites
-    from expectations.entry import entry_suites
-
     with build_connection(paths.build_file) as connection:
         context = read_context(connection)
         stage_findings(connection, context, INTEGRITY_STAGE)
         verdict = entry_verdict(connection)
         severities = severities_in_force(connection)
-    outcomes = run_suites(paths.build_file, entry_suites(severities), stage=ENTRY, data_docs=paths.data_docs)
+    outcomes = judge().ask(Question(ENTRY, paths.build_file, paths.data_docs, severities))
     is_refused = verdict.status is ExitStatus.FAILED_INTEGRITY
     with build_connection(paths.build_file) as connection:
         record_outcomes(connection, context.run_id, outcomes)
@@ -133,21 +126,17 @@ def exit_gate(paths: WarehousePaths) -> GateResult:
 
     Raises GateError if a mart isn't what it promises, or a rule could not be evaluated: nothing is recorded then.
     """
-    from expectations.engine import run_suites
-    from expectations.leaving import leaving_suites
-
     with build_connection(paths.build_file) as connection:
         context = read_context(connection)
         stage_findings(connection, context, PUBLISHED_STAGE)
         severities = severities_in_force(connection)
-        marts = {
+        marts = tuple(
             name
             for (name,) in connection.execute(
-                "select table_name from duckdb_tables() where schema_name = 'marts'"
+                "select table_name from duckdb_tables() where schema_name = 'marts' order by table_name"
             ).fetchall()
-        }
-    suites = leaving_suites(severities, marts)
-    outcomes = run_suites(paths.build_file, suites, stage=EXIT, data_docs=paths.data_docs)
+        )
+    outcomes = judge().ask(Question(EXIT, paths.build_file, paths.data_docs, severities, marts))
     with build_connection(paths.build_file) as connection:
         record_outcomes(connection, context.run_id, outcomes)
         _require_sound(outcomes, shape_may_fail=False)

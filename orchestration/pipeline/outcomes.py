@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from expectations.rules import RuleOutcome
 from orchestration.pipeline.run import read_context
 from orchestration.settings import WarehousePaths
 from orchestration.warehouse.build_file import build_connection
 
-if TYPE_CHECKING:
-    from expectations.rules import RuleOutcome
-
 
 def recorded_outcomes(paths: WarehousePaths, *, stage: str) -> list[RuleOutcome]:
     """Results of this run's rules in that stage, as ``audit.check_result`` holds them."""
-    from expectations.rules import RuleOutcome
-
     with build_connection(paths.build_file) as connection:
         rows = connection.execute(
             "select stage, check_name, subject, kind, severity, success, is_error, rows_checked, unexpected, observed"

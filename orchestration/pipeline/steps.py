@@ -11,6 +11,7 @@ from orchestration import landing, progress
 from orchestration.contract import TABLES, Table
 from orchestration.landing import TableLoad
 from orchestration.pipeline.gates import GateResult, context_of, entry_gate, exit_gate
+from orchestration.pipeline.judge import settle
 from orchestration.pipeline.run import ExitStatus, RunContext, close_run, open_run, read_context
 from orchestration.pipeline.verdict import Verdict, final_verdict
 from orchestration.policy import load_policy
@@ -85,6 +86,7 @@ def judge_delivery(settings: Settings) -> GateResult:
     result = entry_gate(settings.paths)
     if result.verdict.status is ExitStatus.FAILED_INTEGRITY:
         publish_audit_only(settings)
+        settle()
     return result
 
 
@@ -131,6 +133,7 @@ def accepted_row_counts(settings: Settings) -> dict[str, int]:
 
 
 def verdict_of_run(settings: Settings) -> Verdict:
-    """What the standing findings say of the run under way."""
+    """What the standing findings say of the run under way, once all that shows them has been written."""
+    settle()
     with build_connection(settings.paths.build_file) as connection:
         return final_verdict(connection, read_context(connection))

@@ -12,7 +12,7 @@ import great_expectations.expectations as gxe
 import pytest
 from great_expectations.expectations.metadata_types import FailureSeverity
 
-from expectations.engine import run_suites
+from expectations.engine import evaluate
 from expectations.rules import SHAPE, Rule, RuleOutcome, TableSuite
 
 CRITICAL = FailureSeverity.CRITICAL
@@ -41,7 +41,10 @@ def rows_rule(query: str, name: str = "rule") -> Rule:
 
 def run(build_file: Path, *rules: Rule, table: str = "amount", data_docs: Path | None = None) -> list[RuleOutcome]:
     suite = TableSuite(f"suite {table}", "books", table, rules)
-    return run_suites(build_file, [suite], stage="exit", data_docs=data_docs)
+    evaluation = evaluate(build_file, [suite], stage="exit")
+    if data_docs is not None:
+        evaluation.write_data_docs(data_docs)
+    return evaluation.all_outcomes
 
 
 def test_a_difference_in_the_eighteenth_place_of_a_huge_sum_is_seen(build_file: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from expectations.engine import run_suites
+from expectations.engine import evaluate
 from expectations.entry import entry_suites
 from expectations.leaving import PUBLIC_TABLES, leaving_suites
 from orchestration.checks import CHECKS, Kind
@@ -21,20 +22,21 @@ from tests.support.warehouse import create_build_file
 DEFAULT: Mapping[str, str | None] = {check.name: check.severity.value for check in CHECKS}
 
 
-def configured(suite: Any, kind: str) -> set[str]:
-    return {rule.expectation.column for rule in suite.rules if type(rule.expectation).__name__ == kind}
-
-
 def test_every_table_of_the_contract_has_a_suite_for_its_columns() -> None:
     suites = {suite.table: suite for suite in entry_suites(DEFAULT)}
     assert set(suites) == {table.name for table in TABLES} | {"finding"}
     for table in TABLES:
-        suite = suites[table.name]
-        assert suite.rules[0].expectation.column_set == [name for name, _ in raw_columns(table)]
-        required = {column.name for column in table.columns if column.required}
-        assert required <= configured(suite, "ExpectColumnValuesToNotBeNull")
+        columns, origin, values = (rule.expectation for rule in suites[table.name].rules)
+        assert columns.column_set == [name for name, _ in raw_columns(table)]
+        assert {"source_file is null", "source_row is null"} <= conditions(origin)
+        missing = {f"{column.name} is null" for column in table.columns if column.required}
+        assert missing == {condition for condition in conditions(values) if condition.endswith("is null")}
         enums = {column.name for column in table.columns if column.kind is ColumnKind.ENUM}
-        assert configured(suite, "ExpectColumnValuesToBeInSet") == enums
+        assert enums == {c.split(" not in ")[0] for c in conditions(values) if " not in " in c}
+
+
+def conditions(expectation: Any) -> set[str]:
+    return set(re.findall(r"filter \(where (.*?)\)\)", expectation.unexpected_rows_query))
 
 
 def test_every_check_of_the_catalogue_stands_at_one_gate_with_its_severity() -> None:
@@ -47,7 +49,7 @@ def test_a_disabled_check_is_not_asked() -> None:
     severities = {**DEFAULT, "prices_agree": None, "schema_conforms": None}
     names = [rule.name for suite in leaving_suites(severities, ()) for rule in suite.rules]
     assert "prices_agree" not in names
-    assert not [rule for suite in entry_suites(severities) for rule in suite.rules if rule.name == "values_known"]
+    assert not [rule for suite in entry_suites(severities) for rule in suite.rules if rule.name == "values_conform"]
 
 
 def test_every_rule_has_a_severity_and_every_table_that_others_rely_on_a_suite() -> None:
@@ -56,11 +58,13 @@ def test_every_rule_has_a_severity_and_every_table_that_others_rely_on_a_suite()
     assert all(rule.expectation.severity is not None for suite in suites for rule in suite.rules)
 
 
-def outcomes_of(build_file: Path) -> dict[tuple[str, str], bool]:
+def outcomes_of(build_file: Path) -> dict[tuple[str, str], str]:
     suites = [suite for suite in entry_suites(DEFAULT) if suite.schema == "incoming"]
-    outcomes = run_suites(build_file, suites, stage="entry")
+    outcomes = evaluate(build_file, suites, stage="entry").all_outcomes
     assert not [outcome for outcome in outcomes if outcome.is_error]
-    return {(outcome.subject, outcome.check_name): outcome.success for outcome in outcomes if not outcome.success}
+    return {
+        (outcome.subject, outcome.check_name): outcome.observed or "" for outcome in outcomes if not outcome.success
+    }
 
 
 def test_empty_deliveries_pass_every_entry_rule(tmp_path: Path) -> None:
@@ -78,13 +82,21 @@ def test_what_got_past_the_loader_is_seen(tmp_path: Path) -> None:
         "ledger_entries": [{"entry_id": "e", "entry_type": "gift", "effective_at": "2024-01-01T12:00:00"}],
     }
     create_build_file(path, rows, first_date="2024-01-01", last_date="2024-01-01", schema="incoming")
-    assert set(outcomes_of(path)) == {
-        ("incoming.wallets", "values_present"),
-        ("incoming.wallets", "values_within_bounds"),
-        ("incoming.token_prices", "values_within_bounds"),
-        ("incoming.ledger_entries", "values_present"),
-        ("incoming.ledger_entries", "values_known"),
+    outcomes = outcomes_of(path)
+    found = {
+        "incoming.wallets": {
+            ("owner_entity_id", "missing"),
+            ("custody", "missing"),
+            ("encumbered_pct", "out of bounds"),
+        },
+        "incoming.token_prices": {("price_usd", "out of bounds")},
+        "incoming.ledger_entries": {("amount", "missing"), ("entry_type", "unknown")},
     }
+    for subject, problems in found.items():
+        for column, problem in problems:
+            text = f"column_name {column}, problem {problem}, subjects 1"
+            assert text in outcomes[subject, "values_conform"]
+    assert {subject for subject, _ in outcomes} == set(found)
 
 
 @pytest.mark.parametrize("case", ["error", "shape"])
@@ -97,7 +109,7 @@ def test_a_gate_stops_for_a_rule_that_failed_to_run_or_that_no_check_explains(ca
         else:
             connection.execute("alter table incoming.accounts add column surprise integer")
     suites = [suite for suite in entry_suites(DEFAULT) if suite.table == "accounts"]
-    outcomes = run_suites(path, suites, stage="entry")
+    outcomes = evaluate(path, suites, stage="entry").all_outcomes
     expected = "could not be evaluated" if case == "error" else "although no check found anything"
     with pytest.raises(GateError, match=expected):
         _require_sound(outcomes, shape_may_fail=False)
