@@ -64,7 +64,7 @@ class Workspace(dg.ConfigurableResource):
 
 
 def daily_partitions(first_date: date | None = None, last_date: date | None = None) -> dg.DailyPartitionsDefinition:
-    """Days in UTC from ``first_date`` up to yesterday, and on to ``last_date`` if that is later.
+    """Days in UTC from ``first_date`` up to ``last_date``, or else up to yesterday.
 
     Dagster ends a partition set at the wall clock; results must not depend on it, and landing zones of the future are
     as good as those of the past.
@@ -72,7 +72,11 @@ def daily_partitions(first_date: date | None = None, last_date: date | None = No
     start = first_date or FIRST_PARTITION
     today = datetime.now(UTC).date()
     offset = max(0, ((last_date or today - timedelta(days=1)) - today).days + 1)
-    return dg.DailyPartitionsDefinition(start_date=start.isoformat(), end_offset=offset, timezone="UTC")
+    # Dagster goes through all days of the set several times a run, so it holds none that wasn't asked for.
+    end = (last_date + timedelta(days=1)).isoformat() if last_date is not None else None
+    return dg.DailyPartitionsDefinition(
+        start_date=start.isoformat(), end_date=end, end_offset=offset, timezone="UTC"
+    )
 
 
 def run_days(context: dg.AssetExecutionContext) -> tuple[date, date]:

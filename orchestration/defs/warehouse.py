@@ -1,10 +1,14 @@
-"""Assets of the dbt project: the integrity findings before the entry gate, everything else behind it."""
+"""Assets of the dbt project: the integrity findings before the entry gate, everything else behind it.
 
+The few attributes that an asset takes from a dbt node are read from the manifest here; the package that does it in
+general takes longer to import than the whole graph to build.
+"""
+
+import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
-from dagster_dbt import DagsterDbtTranslator, dbt_assets
 
 from orchestration.contract import TABLES
 from orchestration.defs.common import DATA_ENGINEERING, WRITER_POOL, Workspace
@@ -18,41 +22,73 @@ from orchestration.warehouse.dbt import NodeResult, manifest_as_json
 _INCOMING_KEYS = [incoming_key(table) for table in TABLES]
 _UNGROUPED_FOLDERS = ("staging", "marts")
 
+Node = Mapping[str, Any]
+"""A node or source of dbt's manifest."""
 
-class WarehouseTranslator(DagsterDbtTranslator):
-    """dbt nodes as assets: keys are schema and table, groups are domains."""
 
-    def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> dg.AssetKey:
-        """Schema and table, as in the database."""
-        return dg.AssetKey([dbt_resource_props["schema"], dbt_resource_props["name"]])
+def _key(node: Node) -> dg.AssetKey:
+    """Schema and table, as in the database."""
+    return dg.AssetKey([node["schema"], node["name"]])
 
-    def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str | None:
-        """The layer, or for intermediate models their domain, or for findings their kind."""
-        folders = dbt_resource_props["fqn"][1:-1]
-        if dbt_resource_props["resource_type"] != "model" or not folders:
-            return "seeds"
-        if folders[0] == "findings":
-            return "_".join(folders)
-        return str(folders[0] if folders[0] in _UNGROUPED_FOLDERS else folders[-1])
 
-    def get_owners(self, dbt_resource_props: Mapping[str, Any]) -> Sequence[str] | None:
-        """The owner of the node's dbt group; seeds, which have none, are data engineering's."""
-        return super().get_owners(dbt_resource_props) or [DATA_ENGINEERING]
+def _group(node: Node) -> str:
+    """The layer, or for intermediate models their domain, or for findings their kind."""
+    folders = node["fqn"][1:-1]
+    if node["resource_type"] != "model" or not folders:
+        return "seeds"
+    if folders[0] == "findings":
+        return "_".join(folders)
+    return str(folders[0] if folders[0] in _UNGROUPED_FOLDERS else folders[-1])
 
-    def get_description(self, dbt_resource_props: Mapping[str, Any]) -> str:
-        """The model's description, without its SQL."""
-        return str(dbt_resource_props.get("description") or "")
 
-    def get_asset_spec(self, manifest: Mapping[str, Any], unique_id: str, project: Any) -> dg.AssetSpec:
-        """The spec, with integrity findings before the entry gate.
+def _owners(node: Node, manifest: Node) -> list[str]:
+    """The owner of the node's dbt group; seeds without one are data engineering's."""
+    group = manifest["groups"].get(f"group.{node['package_name']}.{node.get('group')}")
+    return [group["owner"]["email"]] if group is not None else [DATA_ENGINEERING]
 
-        They compare a delivery with rows accepted by earlier runs. The graph shows one run, in which ``raw`` comes
-        after the gate, so only what was delivered is upstream of them.
-        """
-        spec = super().get_asset_spec(manifest, unique_id, project)
-        if "/integrity/" not in self.get_resource_props(manifest, unique_id)["original_file_path"]:
-            return spec
-        return spec.replace_attributes(deps=_INCOMING_KEYS)
+
+def _column_schema(node: Node) -> dg.TableSchema:
+    return dg.TableSchema(
+        columns=[
+            dg.TableColumn(name, column.get("data_type") or "?", description=column.get("description"))
+            for name, column in node["columns"].items()
+        ]
+    )
+
+
+def _is_integrity_finding(node: Node) -> bool:
+    return "/integrity/" in node["original_file_path"]
+
+
+def _deps(node: Node, manifest: Node) -> Sequence[dg.AssetKey]:
+    """What the node reads; for integrity findings, what was delivered.
+
+    They compare a delivery with rows accepted by earlier runs. The graph shows one run, in which ``raw`` comes after
+    the gate, so only what was delivered is upstream of them.
+    """
+    if _is_integrity_finding(node):
+        return _INCOMING_KEYS
+    names = node["depends_on"].get("nodes", [])
+    parents = (manifest["nodes"].get(name) or manifest["sources"][name] for name in names)
+    return [_key(parent) for parent in parents]
+
+
+def _spec(node: Node, manifest: Node) -> dg.AssetSpec:
+    return dg.AssetSpec(
+        _key(node),
+        deps=_deps(node, manifest),
+        description=node["description"],
+        group_name=_group(node),
+        owners=_owners(node, manifest),
+        kinds={"dbt", "duckdb"},
+        skippable=True,
+        code_version=hashlib.sha256(node.get("raw_code", "").encode()).hexdigest(),
+        metadata={"dagster/column_schema": _column_schema(node), "materialization": node["config"]["materialized"]},
+    )
+
+
+def _built_nodes() -> list[Node]:
+    return [node for node in manifest_as_json()["nodes"].values() if node["resource_type"] in ("model", "seed")]
 
 
 def _metadata(node: NodeResult, facts: TableFacts | None) -> dict[str, Any]:
@@ -66,12 +102,12 @@ def _metadata(node: NodeResult, facts: TableFacts | None) -> dict[str, Any]:
 
 
 def _materializations(settings: Settings, nodes: Sequence[NodeResult]) -> Iterator[dg.MaterializeResult]:
-    manifest, translator = manifest_as_json()["nodes"], WarehouseTranslator()
+    manifest = manifest_as_json()["nodes"]
     built = [(node, manifest[node.unique_id]) for node in nodes if node.resource_type in ("model", "seed")]
     with build_connection(settings.paths.build_file) as connection:
         facts = table_facts(connection, {properties["schema"] for _, properties in built})
     for node, properties in built:
-        key = translator.get_asset_key(properties)
+        key = _key(properties)
         yield dg.MaterializeResult(key, metadata=_metadata(node, facts.get((key.path[0], key.path[1]))))
 
 
@@ -87,26 +123,16 @@ def _build(
 
 def warehouse_assets() -> list[dg.AssetsDefinition]:
     """The two multi-assets of the dbt project."""
+    manifest = manifest_as_json()
+    integrity = [_spec(node, manifest) for node in _built_nodes() if _is_integrity_finding(node)]
+    others = [_spec(node, manifest) for node in _built_nodes() if not _is_integrity_finding(node)]
 
-    @dbt_assets(
-        manifest=manifest_as_json(),
-        name="integrity_findings",
-        select=steps.INTEGRITY_MODELS,
-        exclude="resource_type:test resource_type:unit_test",
-        dagster_dbt_translator=WarehouseTranslator(),
-        pool=WRITER_POOL,
-    )
+    @dg.multi_asset(name="integrity_findings", specs=integrity, can_subset=True, pool=WRITER_POOL)
     def integrity_findings(context: dg.AssetExecutionContext, workspace: Workspace) -> Iterator[dg.MaterializeResult]:
         yield from _build(context, workspace, steps.build_integrity_findings)
 
     # A failed dbt test fails the step, so tests are no asset checks of their own: those are the catalogue's.
-    @dbt_assets(
-        manifest=manifest_as_json(),
-        name="warehouse",
-        exclude=f"{steps.INTEGRITY_MODELS} resource_type:test resource_type:unit_test",
-        dagster_dbt_translator=WarehouseTranslator(),
-        pool=WRITER_POOL,
-    )
+    @dg.multi_asset(name="warehouse", specs=others, can_subset=True, pool=WRITER_POOL)
     def warehouse(context: dg.AssetExecutionContext, workspace: Workspace) -> Iterator[dg.MaterializeResult]:
         yield from _build(context, workspace, steps.build_warehouse)
 

@@ -120,7 +120,7 @@ def _prepared() -> Path:
 
 @cache
 def manifest_as_json() -> dict[str, Any]:
-    """The parsed project as dagster-dbt reads it; once per process."""
+    """The parsed project as dbt writes it for others; once per process."""
     content: dict[str, Any] = json.loads((_prepared() / "manifest.json").read_text(encoding="utf-8"))
     return content
 
