@@ -90,7 +90,7 @@ class EventHistory(ConsolidatedSqliteEventLogStorage):
     def dispose(self) -> None:
         """Let go of the file."""
         self._end_burst()
-        super().dispose()
+        super().dispose()  # type: ignore[no-untyped-call]
 
     @override
     def has_table(self, table_name: str) -> bool:

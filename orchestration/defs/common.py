@@ -74,9 +74,7 @@ def daily_partitions(first_date: date | None = None, last_date: date | None = No
     offset = max(0, ((last_date or today - timedelta(days=1)) - today).days + 1)
     # Dagster goes through all days of the set several times a run, so it holds none that wasn't asked for.
     end = (last_date + timedelta(days=1)).isoformat() if last_date is not None else None
-    return dg.DailyPartitionsDefinition(
-        start_date=start.isoformat(), end_date=end, end_offset=offset, timezone="UTC"
-    )
+    return dg.DailyPartitionsDefinition(start_date=start.isoformat(), end_date=end, end_offset=offset, timezone="UTC")
 
 
 def run_days(context: dg.AssetExecutionContext) -> tuple[date, date]:
