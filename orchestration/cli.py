@@ -380,6 +380,8 @@ def bench_speed(
     with progress_shown(enabled=not verbose):
         results = run_speed_benchmark(plan, progress.report)
     _print_lines([*text_lines(results), "", *(f"wrote {path}" for path in write_results(out, results))])
+    if results.troubles():
+        raise RingfenceError(results.troubles()[0])
 
 
 def _one_line(message: str) -> str:

@@ -9,7 +9,15 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from orchestration.bench.speed.comparison import Comparison, Conditions, FixedCost, Say, compare, measure_fixed_cost
+from orchestration.bench.speed.comparison import (
+    PIPELINE,
+    Comparison,
+    Conditions,
+    FixedCost,
+    Say,
+    compare,
+    measure_fixed_cost,
+)
 from orchestration.bench.speed.contenders import BARE, CONTENDERS, Contender
 from orchestration.bench.speed.curves import DEFAULT_POINTS, Curve
 from orchestration.bench.speed.generator import LEAST_ACCOUNTS, Size
@@ -57,6 +65,10 @@ class SpeedResults:
     imports: list[tuple[str, float]]
     comparisons: list[Comparison] = field(default_factory=list)
     history: HistoryCurve | None = None
+
+    def troubles(self) -> list[str]:
+        """What went wrong with the pipeline itself."""
+        return [trouble for each in self.comparisons if (trouble := each.entrant(PIPELINE).trouble) is not None]
 
 
 def run_speed_benchmark(plan: SpeedPlan, say: Say) -> SpeedResults:

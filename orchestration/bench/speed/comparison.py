@@ -24,6 +24,7 @@ from orchestration.bench.speed.generator import Generated, Size, generate
 from orchestration.bench.speed.measuring import Measured, folder_bytes, run_measured, scratch_folder
 from orchestration.bench.speed.pipeline_run import (
     PipelineRun,
+    UnsoundRunError,
     published_figures,
     run_pipeline,
     slowest_models,
@@ -176,18 +177,20 @@ def add_run(entrant: Entrant, run: PipelineRun) -> None:
 
 
 def _run_pipeline(comparison: Comparison, conditions: Conditions, scratch: Path, round_: int) -> None:
-    warehouse = scratch / f"warehouse-{round_}"
-    run = run_days(conditions, scratch / "landing", warehouse, FIRST_DATE, comparison.size.last_date)
-    entrant = comparison.entrant(PIPELINE)
-    add_run(entrant, run)
-    if round_ == 0:
-        comparison.warehouse_bytes = folder_bytes(warehouse)
-        comparison.slowest_models = slowest_models(warehouse)
-        liability, coverage = published_figures(warehouse)
-        entrant.trouble = _difference_to_bare(
-            scratch / BARE.name, agreement.figures(liability), agreement.figures(coverage), is_exact=True
-        )
-    _remove(warehouse)
+    entrant, warehouse = comparison.entrant(PIPELINE), scratch / f"warehouse-{round_}"
+    if entrant.trouble:
+        return
+    try:
+        add_run(entrant, run_days(conditions, scratch / "landing", warehouse, FIRST_DATE, comparison.size.last_date))
+        if round_ == 0:
+            comparison.warehouse_bytes = folder_bytes(warehouse)
+            comparison.slowest_models = slowest_models(warehouse)
+            liability, coverage = (agreement.figures(rows) for rows in published_figures(warehouse))
+            entrant.trouble = _difference_to_bare(scratch / BARE.name, liability, coverage, is_exact=True)
+    except UnsoundRunError as error:
+        entrant.trouble = str(error)
+    finally:
+        _remove(warehouse)
 
 
 def _run_contender(entrant: Entrant, contender: Contender, conditions: Conditions, scratch: Path, round_: int) -> None:

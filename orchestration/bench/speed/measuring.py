@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-_SAMPLE_SECONDS = 0.05
+_SAMPLE_SECONDS = 0.2
 _GRACE_SECONDS = 30
 _MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024
 
@@ -50,6 +50,26 @@ class Measured:
         return None
 
 
+class _Watch(threading.Thread):
+    """Samples the memory of a running command, and stops it when its time is over."""
+
+    def __init__(self, pid: int, timeout: float) -> None:
+        super().__init__(daemon=True)
+        self.pid, self.timeout = pid, timeout
+        self.peak_bytes, self.is_timed_out = 0, False
+        self.is_over = threading.Event()
+
+    def run(self) -> None:
+        """Sample until told that the command has ended."""
+        started = time.monotonic()
+        while not self.is_over.wait(_SAMPLE_SECONDS):
+            self.peak_bytes = max(self.peak_bytes, tree_bytes(self.pid))
+            elapsed = time.monotonic() - started
+            if elapsed > self.timeout:
+                _stop(self.pid, is_first=not self.is_timed_out, is_late=elapsed > self.timeout + _GRACE_SECONDS)
+                self.is_timed_out = True
+
+
 def run_measured(command: Sequence[str], *, environment: Mapping[str, str] | None, timeout: float) -> Measured:
     """Run the command to its end, or stop it after ``timeout`` seconds; its standard output is dropped."""
     started = time.monotonic()
@@ -64,28 +84,26 @@ def run_measured(command: Sequence[str], *, environment: Mapping[str, str] | Non
     )
     assert process.stderr is not None
     reader = threading.Thread(target=_read_lines, args=(process.stderr, lines, started), daemon=True)
+    watch = _Watch(process.pid, timeout)
     reader.start()
-    sampled, is_timed_out = 0, False
-    while True:
-        pid, status, usage = os.wait4(process.pid, os.WNOHANG)
-        if pid:
-            break
-        sampled = max(sampled, tree_bytes(process.pid))
-        elapsed = time.monotonic() - started
-        if elapsed > timeout:
-            _stop(process.pid, is_first=not is_timed_out, is_late=elapsed > timeout + _GRACE_SECONDS)
-            is_timed_out = True
-        time.sleep(_SAMPLE_SECONDS)
+    watch.start()
+    try:
+        _, status, usage = os.wait4(process.pid, 0)
+    except BaseException:
+        _stop(process.pid, is_first=True, is_late=False)
+        raise
     seconds = time.monotonic() - started
+    watch.is_over.set()
     process.returncode = os.waitstatus_to_exitcode(status)
     reader.join(timeout=5)
+    watch.join(timeout=5)
     return Measured(
         seconds=seconds,
         processor_seconds=usage.ru_utime + usage.ru_stime,
-        peak_bytes=sampled or usage.ru_maxrss * _MAXRSS_UNIT,
+        peak_bytes=watch.peak_bytes or usage.ru_maxrss * _MAXRSS_UNIT,
         exit_status=process.returncode,
         lines=tuple(lines),
-        is_timed_out=is_timed_out,
+        is_timed_out=watch.is_timed_out,
     )
 
 
