@@ -54,3 +54,11 @@ def test_files_have_the_contract_s_columns_and_exact_amounts(tmp_path: Path) -> 
         f"select min(abs(amount)) from '{folder}/ledger_entries/*/*.parquet' where asset = 'ETH'"
     ).fetchall()[0][0]
     assert smallest % Decimal("0.00000001") != 0
+
+
+def test_nothing_is_recorded_after_its_day_s_end(tmp_path: Path) -> None:
+    folder = generate(Size(60_000, 1_000, 1, seed=4), tmp_path / "landing").folder
+    for table in ("ledger_entries", "wallet_transfers"):
+        last = duckdb.sql(f"select max(recorded_at) from '{folder}/{table}/*/*.parquet'").fetchall()[0][0]
+        assert last.date() == FIRST_DATE
+        assert last.hour == 23

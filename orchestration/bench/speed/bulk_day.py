@@ -220,7 +220,8 @@ _AFFORDED = f"""
 def book_entries(connection: duckdb.DuckDBPyConnection, day: Day) -> None:
     """Fill table ``entry`` with the day's ledger entries, opening balances on the first day included.
 
-    Transactions are spread evenly over the day until ten seconds before its end and recorded within five seconds.
+    Transactions are spread evenly over the day until half a minute before its end: they are recorded within five
+    seconds, their transfers within twenty, and what is recorded past midnight is not known to the day's run.
     """
     connection.execute(
         f"""
@@ -228,7 +229,7 @@ def book_entries(connection: duckdb.DuckDBPyConnection, day: Day) -> None:
         with numbered as (
             select *, number + {day.transactions_before} as transaction_number,
                 timestamp '{day.date}' + to_microseconds(
-                    cast((number + 1) * 86390000000 // (max(number) over () + 2) as bigint)
+                    cast((number + 1) * 86370000000 // (max(number) over () + 2) as bigint)
                 ) as effective_at
             from happened
         ),
