@@ -21,6 +21,11 @@ class AuditColumn:
     definition: str
     description: str
 
+    @property
+    def type_name(self) -> str:
+        """The type without its constraint."""
+        return self.definition.removesuffix(" not null").removesuffix(" primary key")
+
 
 @dataclass(frozen=True, slots=True)
 class AuditTable:
@@ -70,6 +75,7 @@ TABLES: tuple[AuditTable, ...] = (
         run_id | varchar primary key | identifier of the run; Dagster's own
         started_at | timestamp not null | wall clock, UTC
         finished_at | timestamp | wall clock, UTC; null while running, or if the run was killed
+        published_at | timestamp | wall clock, UTC, when the run's figures were judged and handed over to be published; null if it published none
         status | varchar not null | running, passed, failed_checks, failed_integrity, error or killed
         exit_status | integer | exit status of the command line: 0, 3, 4 or 1; null while running or if killed
         first_date | date not null | first day that the run was asked for
@@ -171,7 +177,8 @@ left the landing zone and took no row along; abandoned: the run was killed
     ),
     _table(
         "published_figure",
-        "Append-only record of headline figures: a row is added when a run publishes another value than the last.",
+        "Append-only record of published figures: a row is added when a run publishes another value than the last. Which"
+        " figures are kept, int_restatement__figure_change says. Nothing adds up.",
         """
         entry_number | bigint not null | position in this record; of two statements the higher was made later
         run_id | varchar not null | run that published the figure
@@ -180,7 +187,29 @@ left the landing zone and took no row along; abandoned: the run was killed
         source_table | varchar not null | table of schema marts that the figure stands in
         figure | varchar not null | column of that table
         subject | varchar not null | rest of the table's key, such as the in-kind group; exchange if there is none
-        amount | decimal(38,18) | value published; null if it was unknown
+        amount | decimal(38,18) | value published; null if it was unknown, or is no longer there
+        published_at | timestamp | wall clock, UTC, when that run handed its figures over to be published
+        previous_entry_number | bigint | the statement that this one replaces; null if nothing was said before
+        is_restatement | boolean | whether the day, or the whole month, had been published before
+        """,
+    ),
+    _table(
+        "restatement_source",
+        "Accepted rows behind restatements, the largest first, ten of each landing table. Append-only. Grain: one row"
+        " per restating run, day, table, subject and landing row; it stands for every figure of that subject that moved"
+        " (marts.fct_restatement). Contents are in audit.source_row, files in audit.load. Sizes add up to nothing.",
+        """
+        run_id | varchar not null | run that published the restatement
+        as_of_date | date not null | day restated; first day of the month for monthly figures
+        restated_table | varchar not null | table of schema marts that was restated
+        subject | varchar not null | subject restated, as in published_figure
+        source_table | varchar not null | table of the landing contract
+        position | bigint not null | place among the rows of that table, 1 for the largest
+        row_key | varchar not null | key of the row; parts of a composite key are joined by |
+        source_file | varchar not null | file the row was accepted from, relative to the landing zone
+        source_row | bigint not null | row in that file, counted from 1, a header not counted
+        size | decimal(38,18) | units moved or held, zero or more; null if rows have no size
+        rows_in_all | bigint not null | rows of that table behind the restatement, those not kept included
         """,
     ),
     _table(
@@ -212,11 +241,10 @@ def _add_new_columns(connection: duckdb.DuckDBPyConnection, table: AuditTable) -
     existing = {name for (name,) in rows}
     for column in table.columns:
         if column.name not in existing:
-            type_ = column.definition.removesuffix(" not null")
-            connection.execute(f"alter table audit.{table.name} add column {column.name} {type_}")
+            connection.execute(f"alter table audit.{table.name} add column {column.name} {column.type_name}")
 
 
-def create_audit_schema(connection: duckdb.DuckDBPyConnection) -> None:
+def create_audit_schema(connection: duckdb.DuckDBPyConnection, *, is_described: bool = True) -> None:
     """Create schema ``audit`` with those tables that don't exist yet, and describe all of them in the database."""
     connection.execute("create schema if not exists audit")
     for table in TABLES:
@@ -224,6 +252,11 @@ def create_audit_schema(connection: duckdb.DuckDBPyConnection) -> None:
         parts += [table.constraint] if table.constraint else []
         connection.execute(f"create table if not exists audit.{table.name} ({', '.join(parts)})")
         _add_new_columns(connection, table)
-        connection.execute(f"comment on table audit.{table.name} is {quoted(table.description)}")
-        for column in table.columns:
-            connection.execute(f"comment on column audit.{table.name}.{column.name} is {quoted(column.description)}")
+        if is_described:
+            _describe(connection, table)
+
+
+def _describe(connection: duckdb.DuckDBPyConnection, table: AuditTable) -> None:
+    connection.execute(f"comment on table audit.{table.name} is {quoted(table.description)}")
+    for column in table.columns:
+        connection.execute(f"comment on column audit.{table.name}.{column.name} is {quoted(column.description)}")

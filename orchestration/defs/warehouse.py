@@ -64,13 +64,14 @@ def _deps(node: Node, manifest: Node) -> Sequence[dg.AssetKey]:
     """What the node reads; for integrity findings, what was delivered.
 
     They compare a delivery with rows accepted by earlier runs. The graph shows one run, in which ``raw`` comes after
-    the gate, so only what was delivered is upstream of them.
+    the gate, so only what was delivered is upstream of them. Nor does it show what earlier runs said, which
+    restatements are compared with.
     """
     if _is_integrity_finding(node):
         return _INCOMING_KEYS
     names = node["depends_on"].get("nodes", [])
     parents = (manifest["nodes"].get(name) or manifest["sources"][name] for name in names)
-    return [_key(parent) for parent in parents]
+    return [_key(parent) for parent in parents if parent["schema"] != "audit"]
 
 
 def _spec(node: Node, manifest: Node) -> dg.AssetSpec:

@@ -9,7 +9,11 @@ from __future__ import annotations
 
 from orchestration.landing.acceptance import accept, discard
 from orchestration.landing.discovery import Discovery, discover, unknown_folders
-from orchestration.landing.evidence import collect_finding_sources, collect_source_rows
+from orchestration.landing.evidence import (
+    collect_finding_sources,
+    collect_restatement_sources,
+    collect_source_rows,
+)
 from orchestration.landing.loading import TableLoad, load_table, record_notices
 from orchestration.landing.schemas import create_schemas
 
@@ -18,6 +22,7 @@ __all__ = [
     "TableLoad",
     "accept",
     "collect_finding_sources",
+    "collect_restatement_sources",
     "collect_source_rows",
     "create_schemas",
     "discard",

@@ -10,8 +10,10 @@ import duckdb
 
 from orchestration.contract import TABLES, Table, raw_columns
 from orchestration.errors import RingfenceError
-from orchestration.landing.schemas import reset_incoming
+from orchestration.landing.schemas import ACCEPTED_COLUMN, reset_incoming
 from orchestration.sql import quoted
+
+_LATEST_LOAD = "(select max(load_number) from audit.load)"
 
 
 def same_identity(table: Table, left: str, right: str) -> str:
@@ -86,7 +88,8 @@ def _move_to_earlier_day(connection: duckdb.DuckDBPyConnection, table: Table) ->
     connection.execute(
         f"""
         update raw.{table.name} as kept
-        set partition_date = earlier.place[1], source_file = earlier.place[2], source_row = earlier.place[3]
+        set partition_date = earlier.place[1], source_file = earlier.place[2], source_row = earlier.place[3],
+            {ACCEPTED_COLUMN[0]} = {_LATEST_LOAD}
         from (
             select {identity}, min({first}) as place
             from incoming.{table.name}
@@ -109,7 +112,8 @@ def _append(connection: duckdb.DuckDBPyConnection, table: Table) -> int:
         else ""
     )
     inserted = connection.execute(
-        f"insert into raw.{table.name} ({names}) select {names} from incoming.{table.name} as arrived"
+        f"insert into raw.{table.name} ({names}, {ACCEPTED_COLUMN[0]})"
+        f" select {names}, {_LATEST_LOAD} from incoming.{table.name} as arrived"
         f" where not exists (select 1 from raw.{table.name} as kept where {same_identity(table, 'kept', 'arrived')})"
         # Even where policy lets a schema issue pass, a row that isn't what the contract says is never taken.
         " and row(source_file, source_row) not in"

@@ -10,9 +10,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+from orchestration.audit import table_named
 from orchestration.contract import METADATA_COLUMNS, TABLES, Table
 from orchestration.landing.keys import row_key
-from orchestration.landing.schemas import INCOMING_TABLES
+from orchestration.landing.schemas import ACCEPTED_COLUMN, INCOMING_TABLES
 from orchestration.settings import DBT_PROJECT
 
 _GENERATED = "generated from orchestration/contract.py by `python -m orchestration.landing.dbt_files`; don't edit"
@@ -47,6 +48,10 @@ _POLICY_TABLES: dict[str, tuple[str, dict[str, str]]] = {
         },
     ),
 }
+
+
+_AUDIT_TABLES = ("run", "load", "published_figure", "restatement_source")
+"""What earlier runs said and read, which restatements are worked out from."""
 
 
 def _text(value: str) -> str:
@@ -88,6 +93,21 @@ def sources() -> dict[str, str]:
     contract = [
         line for table in TABLES for line in _table_yaml(table.name, table.description, _contract_columns(table))
     ]
+    accepted_column = {ACCEPTED_COLUMN[0]: ACCEPTED_COLUMN[1:]}
+    raw = [
+        line
+        for table in TABLES
+        for line in _table_yaml(table.name, table.description, _contract_columns(table) | accepted_column)
+    ]
+    audit = [
+        line
+        for table in map(table_named, _AUDIT_TABLES)
+        for line in _table_yaml(
+            table.name,
+            table.description,
+            {column.name: (column.type_name, column.description) for column in table.columns},
+        )
+    ]
     incoming = [
         line
         for name, (description, columns) in INCOMING_TABLES.items()
@@ -102,8 +122,9 @@ def sources() -> dict[str, str]:
     arrived = "Rows of the partitions that this run found new or changed, before they are accepted, and what is wrong."
     in_force = "Policy in force and the run's context, written by the run before the models."
     return {
-        "landing.yml": _source_yaml("landing", "raw", accepted, contract),
+        "landing.yml": _source_yaml("landing", "raw", accepted, raw),
         "incoming.yml": _source_yaml("incoming", "incoming", arrived, [*contract, *incoming]),
+        "audit.yml": _source_yaml("audit", "audit", "What runs said and read, append-only.", audit),
         "policy.yml": _source_yaml("policy", "policy", in_force, policy),
     }
 

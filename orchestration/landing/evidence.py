@@ -1,8 +1,8 @@
 """The landing rows behind findings, kept in schema ``audit`` because ``raw`` isn't published.
 
 What belongs here: copying rows that standing findings name in their evidence (``audit.source_row``), and those that the
-evidence models found behind them (``audit.finding_source`` too). What doesn't: the findings, and which rows are behind
-them (the models).
+evidence models found behind them (``audit.finding_source`` too) or behind what was restated
+(``audit.restatement_source``). What doesn't: the findings, and which rows are behind them (the models).
 """
 
 from __future__ import annotations
@@ -82,6 +82,7 @@ def collect_source_rows(connection: duckdb.DuckDBPyConnection) -> int:
 
 
 _ROWS_BEHIND = "evidence.evidence__row"
+_ROWS_RESTATING = "evidence.evidence__restatement_row"
 
 
 def _accepted_rows(table: Table) -> str:
@@ -92,6 +93,26 @@ def _accepted_rows(table: Table) -> str:
         f" semi join (select * from landing_behind where source_table = {quoted(table.name)}) as behind"
         " on source.source_file = behind.source_file and source.source_row = behind.source_row"
     )
+
+
+def _keep_contents(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Read the rows listed in ``landing_behind`` into ``landing_shown``, and keep their contents; false if none are."""
+    named = {name for (name,) in connection.execute("select distinct source_table from landing_behind").fetchall()}
+    selects = [_accepted_rows(table) for table in TABLES if table.name in named]
+    if not selects:
+        return False
+    connection.execute(f"create or replace temp table landing_shown as {' union all '.join(selects)}")
+    connection.execute(
+        "insert into audit.source_row (source_table, row_key, partition_date, source_file, source_row, content)"
+        " select * from (from landing_shown except select source_table, row_key, partition_date, source_file,"
+        " source_row, content from audit.source_row) order by all"
+    )
+    return True
+
+
+def _forget_behind(connection: duckdb.DuckDBPyConnection) -> None:
+    for name in ("landing_behind", "landing_shown"):
+        connection.execute(f"drop table if exists temp.{name}")
 
 
 def collect_finding_sources(connection: duckdb.DuckDBPyConnection) -> int:
@@ -113,17 +134,9 @@ def collect_finding_sources(connection: duckdb.DuckDBPyConnection) -> int:
             and behind.asset is not distinct from finding.asset
         """
     )
-    named = {name for (name,) in connection.execute("select distinct source_table from landing_behind").fetchall()}
     connection.execute("delete from audit.finding_source")
-    selects = [_accepted_rows(table) for table in TABLES if table.name in named]
-    if not selects:
+    if not _keep_contents(connection):
         return 0
-    connection.execute(f"create or replace temp table landing_shown as {' union all '.join(selects)}")
-    connection.execute(
-        "insert into audit.source_row (source_table, row_key, partition_date, source_file, source_row, content)"
-        " select * from (from landing_shown except select source_table, row_key, partition_date, source_file,"
-        " source_row, content from audit.source_row) order by all"
-    )
     columns = ", ".join(table_named("finding_source").column_names)
     inserted = connection.execute(
         f"""
@@ -139,6 +152,32 @@ def collect_finding_sources(connection: duckdb.DuckDBPyConnection) -> int:
         order by all
         """
     ).fetchall()
-    for name in ("landing_behind", "landing_shown"):
-        connection.execute(f"drop table temp.{name}")
+    _forget_behind(connection)
+    return int(inserted[0][0])
+
+
+def collect_restatement_sources(connection: duckdb.DuckDBPyConnection, run_id: str) -> int:
+    """Append what the evidence model found behind this run's restatements to ``audit.restatement_source``.
+
+    Contents go to ``audit.source_row``. Returns how many rows were appended; calling it again replaces them. Call it in
+    a transaction.
+    """
+    connection.execute("delete from audit.restatement_source where run_id = ?", [run_id])
+    connection.execute(f"create or replace temp table landing_behind as select * from {_ROWS_RESTATING}")
+    inserted = connection.execute(
+        """
+        insert into audit.restatement_source (
+            run_id, as_of_date, restated_table, subject, source_table, position, row_key, source_file, source_row,
+            size, rows_in_all
+        )
+        select
+            ?, as_of_date, restated_table, subject, source_table, position, row_key, source_file, source_row, size,
+            rows_in_all
+        from landing_behind
+        order by as_of_date, restated_table, subject, source_table, position
+        """,
+        [run_id],
+    ).fetchall()
+    _keep_contents(connection)
+    _forget_behind(connection)
     return int(inserted[0][0])

@@ -11,6 +11,13 @@ from orchestration.audit import TABLES as AUDIT_TABLES
 from orchestration.audit import create_audit_schema
 from orchestration.contract import TABLES, Table, raw_columns
 
+ACCEPTED_COLUMN = (
+    "accepted_load_number",
+    "BIGINT",
+    "highest load_number of audit.load when the row was accepted, or was last moved to an earlier day",
+)
+"""Column of ``raw`` alone: which run a row came in with. Its known time can't tell: a day may be delivered late."""
+
 INCOMING_TABLES: dict[str, tuple[str, tuple[tuple[str, str, str], ...]]] = {
     "file": (
         "Every file of the landing zone up to the run's last date, and accepted files that are gone from it.",
@@ -52,6 +59,11 @@ INCOMING_TABLES: dict[str, tuple[str, tuple[tuple[str, str, str], ...]]] = {
 }
 
 
+def stored_columns(table: Table, schema: str) -> tuple[tuple[str, str], ...]:
+    """Name and DuckDB type of every column of the table in schema ``raw`` or ``incoming``."""
+    return (*raw_columns(table), ACCEPTED_COLUMN[:2]) if schema == "raw" else raw_columns(table)
+
+
 def _columns(columns: tuple[tuple[str, str], ...]) -> str:
     return ", ".join(f"{name} {type_}" for name, type_ in columns)
 
@@ -67,8 +79,12 @@ def create_schemas(connection: duckdb.DuckDBPyConnection) -> None:
     """Create the schemas and tables that ingestion and the integrity models use, unless they all exist."""
     wanted = {f"{schema}.{table.name}" for table in TABLES for schema in ("raw", "incoming")}
     wanted |= {f"incoming.{name}" for name in INCOMING_TABLES} | {f"audit.{table.name}" for table in AUDIT_TABLES}
+    wanted |= {f"raw.{table.name}.{ACCEPTED_COLUMN[0]}" for table in TABLES}
+    wanted |= {f"audit.{table.name}.{name}" for table in AUDIT_TABLES for name in table.column_names}
     existing = connection.execute(
         "select schema_name || '.' || table_name from duckdb_tables() where database_name = current_database()"
+        " union all select schema_name || '.' || table_name || '.' || column_name from duckdb_columns()"
+        " where database_name = current_database() and schema_name in ('raw', 'audit')"
     ).fetchall()
     if wanted <= {name for (name,) in existing}:
         return
@@ -77,7 +93,11 @@ def create_schemas(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute("create schema if not exists incoming")
     for table in TABLES:
         for schema in ("raw", "incoming"):
-            connection.execute(f"create table if not exists {schema}.{table.name} ({_columns(raw_columns(table))})")
+            columns = _columns(stored_columns(table, schema))
+            connection.execute(f"create table if not exists {schema}.{table.name} ({columns})")
+        # Rows of an older build file came in with a run before any that can be asked about.
+        added = f"{ACCEPTED_COLUMN[0]} {ACCEPTED_COLUMN[1]} default 0"
+        connection.execute(f"alter table raw.{table.name} add column if not exists {added}")
     for name, (_, columns) in INCOMING_TABLES.items():
         definition = _columns(tuple((column, type_) for column, type_, _ in columns))
         connection.execute(f"create table if not exists incoming.{name} ({definition})")

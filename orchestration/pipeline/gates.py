@@ -144,6 +144,7 @@ def exit_gate(paths: WarehousePaths) -> GateResult:
             changes = record_findings(connection, context, PUBLISHED_STAGE)
             landing.collect_source_rows(connection)
             landing.collect_finding_sources(connection)
+            landing.collect_restatement_sources(connection, context.run_id)
             record_published_figures(connection, context)
             verdict = final_verdict(connection, context)
             close_run(connection, context.run_id, verdict.status, verdict.message)

@@ -78,7 +78,9 @@ def _take_back_unpublished(connection: duckdb.DuckDBPyConnection, was_published:
     last = connection.execute("select run_id from audit.run order by started_at desc limit 1").fetchall()
     if not last or was_published(last[0][0]):
         return
-    connection.execute("delete from audit.published_figure where run_id = ?", list(last[0]))
+    for table in ("published_figure", "restatement_source"):
+        connection.execute(f"delete from audit.{table} where run_id = ?", list(last[0]))
+    connection.execute("update audit.run set published_at = null where run_id = ?", list(last[0]))
     connection.execute(
         "update audit.run set status = 'killed', exit_status = null, message = 'ended before it was published'"
         " where run_id = ? and exit_status <> ?",

@@ -43,7 +43,7 @@ def build_from_landing(folder: Path, landing: Path, last_date: date, select: str
     with duckdb.connect(str(path)) as connection:
         for table in TABLES:
             if (landing / table.name).is_dir():
-                connection.execute(f"insert into raw.{table.name} {_rows(table, landing)}")
+                connection.execute(f"insert into raw.{table.name} by name {_rows(table, landing)}")
     return build_models(path, select)
 
 

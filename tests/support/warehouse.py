@@ -15,7 +15,9 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from orchestration.contract import TABLES, Table, raw_columns, table
+from orchestration.audit import create_audit_schema
+from orchestration.contract import TABLES, Table, table
+from orchestration.landing.schemas import stored_columns
 from orchestration.policy import load_policy, write_policy
 from orchestration.warehouse import compiled
 from orchestration.warehouse.compiled import DATABASE
@@ -38,11 +40,11 @@ def _own_time(row: Mapping[str, Any]) -> datetime:
     return datetime(2000, 1, 1)
 
 
-def _complete(table_: Table, row: Mapping[str, Any], number: int) -> tuple[Any, ...]:
-    unknown = set(row) - {name for name, _ in raw_columns(table_)}
+def _complete(table_: Table, names: Sequence[str], row: Mapping[str, Any], number: int) -> tuple[Any, ...]:
+    unknown = set(row) - set(names)
     if unknown:
         raise KeyError(f"{table_.name}: not columns of the contract: {sorted(unknown)}")
-    full: dict[str, Any] = {name: None for name, _ in raw_columns(table_)} | dict(row)
+    full: dict[str, Any] = dict.fromkeys(names) | dict(row)
     if "recorded_at" in full and full["recorded_at"] is None:
         full["recorded_at"] = _own_time(row) + timedelta(minutes=1) if table_.dated else datetime(2000, 1, 1)
     if "valid_from" in full and full["valid_from"] is None:
@@ -54,15 +56,16 @@ def _complete(table_: Table, row: Mapping[str, Any], number: int) -> tuple[Any, 
     return tuple(full.values())
 
 
-def _insert(
+def insert_rows(
     connection: duckdb.DuckDBPyConnection, target: str, table_: Table, rows: Sequence[Mapping[str, Any]]
 ) -> None:
     """Insert rows as text that DuckDB casts: exact, and a statement for all of them."""
-    complete = [_complete(table_, row, number) for number, row in enumerate(rows, 1)]
-    names = [name for name, _ in raw_columns(table_)]
+    stored = stored_columns(table_, target.partition(".")[0])
+    names = [name for name, _ in stored]
+    complete = [_complete(table_, names, row, number) for number, row in enumerate(rows, 1)]
     columns = [[None if value is None else str(value) for value in column] for column in zip(*complete, strict=True)]
     texts = pa.table({name: pa.array(column, pa.string()) for name, column in zip(names, columns, strict=True)})
-    casts = ", ".join(f"cast({name} as {type_})" for name, type_ in raw_columns(table_))
+    casts = ", ".join(f"cast({name} as {type_})" for name, type_ in stored)
     connection.register("texts", texts)
     connection.execute(f"insert into {target} select {casts} from texts")
     connection.unregister("texts")
@@ -83,14 +86,15 @@ def create_build_file(
     if unknown:
         raise KeyError(f"no tables of the contract: {sorted(unknown)}")
     with duckdb.connect(str(path)) as connection:
+        create_audit_schema(connection, is_described=False)
         for target in ("raw", "incoming"):
             connection.execute(f"create schema if not exists {target}")
             for table_ in TABLES:
-                columns = ", ".join(f"{name} {type_}" for name, type_ in raw_columns(table_))
+                columns = ", ".join(f"{name} {type_}" for name, type_ in stored_columns(table_, target))
                 connection.execute(f"create or replace table {target}.{table_.name} ({columns})")
         for name, table_rows in rows.items():
             if table_rows:
-                _insert(connection, f"{schema}.{name}", table(name), table_rows)
+                insert_rows(connection, f"{schema}.{name}", table(name), table_rows)
         write_policy(connection, load_policy(policy_file))
         connection.execute(
             "create or replace table policy.run_context as select 'test' as run_id, ?::date as first_date,"

@@ -1,0 +1,433 @@
+{#- What moved the figures that this run restates. Rows that became known and restated subjects both name their reaches:
+    the kinds of row that a figure is worked out from, with the asset or entity where only rows of that one count. Rows
+    are summed up by reach and day before they meet the days they reach. -#}
+with changes as (
+    select
+        as_of_date,
+        last_date,
+        source_table,
+        figure,
+        subject
+    from {{ ref('int_restatement__figure_change') }}
+    where is_restatement
+),
+
+publications as (
+    {{ publications() }}
+),
+
+reached as (
+    select max(last_date) as reached_date
+    from changes
+    having count(*) > 0
+),
+
+earlier_loads as (
+    select
+        publications.previous_knowledge_at as knowledge_at,
+        coalesce(max(loads.load_number), 0) as last_load_number
+    from publications
+    left join {{ source('audit', 'run') }} as runs on publications.previous_started_at >= runs.started_at
+    left join {{ source('audit', 'load') }} as loads on runs.run_id = loads.run_id
+    where publications.run_id = {{ run_value('run_id') }} and publications.previous_run_id is not null
+    group by publications.previous_knowledge_at
+),
+
+since as (
+    select
+        reached.reached_date,
+        earlier_loads.knowledge_at,
+        earlier_loads.last_load_number
+    from reached
+    cross join earlier_loads
+),
+
+assets as (
+    select
+        as_of_date,
+        asset,
+        in_kind_group,
+        price_usd
+    from {{ ref('int_tokens__asset_daily') }}
+),
+
+-- Subjects restated, and for shares of customers' liabilities whether anything else of the affiliate moved.
+restated as (
+    select
+        as_of_date,
+        last_date,
+        source_table,
+        subject,
+        split_part(subject, '|', 1) as asset,
+        max(case when figure <> 'share_of_customer_liabilities' then 1 else 0 end) = 1 as is_more_than_a_share
+    from changes
+    group by as_of_date, last_date, source_table, subject
+),
+
+restated_assets as (
+    select
+        restated.as_of_date,
+        restated.last_date,
+        restated.source_table,
+        restated.subject,
+        coalesce(assets.asset, restated.asset) as asset
+    from restated
+    left join assets
+        on
+            restated.source_table = 'fct_reserve_coverage_daily'
+            and restated.as_of_date = assets.as_of_date
+            and restated.subject = assets.in_kind_group
+    where restated.source_table not in (
+        'fct_solvency_daily', 'fct_affiliate_exposure_daily', 'fct_token_adjusted_revenue_monthly'
+    )
+),
+
+reaches as (
+    select
+        as_of_date,
+        last_date,
+        source_table,
+        subject,
+        unnest(
+            case source_table
+                when 'fct_solvency_daily'
+                    then ['entry', 'balance', 'price', 'market', 'register', 'wallet']
+                when 'fct_token_adjusted_revenue_monthly'
+                    then ['revenue', 'report', 'price', 'market', 'register']
+                when 'fct_affiliate_exposure_daily' then list_concat(
+                    ['balance', 'price', 'market', 'register', 'wallet'],
+                    case when is_more_than_a_share then ['entity|' || subject] else ['entry'] end
+                )
+                when 'fct_price_daily' then []
+                when 'fct_customer_liability_daily' then ['register']
+                else ['register', 'wallet']
+            end
+        ) as reach
+    from restated
+    union
+    select
+        as_of_date,
+        last_date,
+        source_table,
+        subject,
+        unnest(
+            case source_table
+                when 'fct_price_daily' then ['price|' || asset]
+                when 'fct_customer_liability_daily'
+                    then ['price|' || asset, 'entry|' || subject, 'entry|' || asset || '|suspense']
+                else [
+                    'price|' || asset, 'balance|' || asset, 'market|' || asset, 'entry|' || asset || '|customer',
+                    'entry|' || asset || '|affiliate', 'entry|' || asset || '|suspense'
+                ]
+            end
+        ) as reach
+    from restated_assets
+),
+
+account_relations as (
+    select
+        account_id,
+        entity_id,
+        case when account_class = 'suspense' then 'suspense' else relation end as relation,
+        from_date,
+        to_date
+    from {{ ref('int_affiliates__account_relation') }}
+),
+
+-- An entry counts from its day on, for whoever owns the account on the day it is counted.
+entries as (
+    select
+        landed.entry_id,
+        landed.asset,
+        abs(landed.amount) as size,
+        landed.row_key,
+        landed.source_file,
+        landed.source_row,
+        cast(landed.effective_at as date) as effective_date,
+        account_relations.entity_id,
+        account_relations.relation,
+        greatest(cast(landed.effective_at as date), account_relations.from_date) as first_date,
+        account_relations.to_date - 1 as last_date
+    from (
+        {{ newly_known('ledger_entries') }}
+    ) as landed
+    inner join account_relations
+        on
+            landed.account_id = account_relations.account_id
+            and cast(landed.effective_at as date) < account_relations.to_date
+    where landed.effective_at < {{ day_end('landed.reached_date') }} and landed.amount <> 0
+),
+
+payments as (
+    select entry_id
+    from {{ ref('int_revenue__payment') }}
+),
+
+entry_rows as (
+    select
+        'ledger_entries' as source_table,
+        unnest(
+            case relation
+                when 'operator' then ['entry|' || asset || '|' || relation]
+                when 'affiliate' then ['entry', 'entry|' || asset || '|' || relation, 'entity|' || entity_id]
+                else ['entry', 'entry|' || asset || '|' || relation]
+            end
+        ) as reach,
+        asset,
+        first_date,
+        last_date,
+        size,
+        row_key,
+        source_file,
+        source_row
+    from entries
+    union all
+    select distinct
+        'ledger_entries' as source_table,
+        'revenue' as reach,
+        entries.asset,
+        entries.effective_date as first_date,
+        entries.effective_date as last_date,
+        entries.size,
+        entries.row_key,
+        entries.source_file,
+        entries.source_row
+    from entries
+    semi join payments on entries.entry_id = payments.entry_id
+),
+
+balance_rows as (
+    select
+        'wallet_balances' as source_table,
+        unnest(['balance', 'balance|' || landed.asset]) as reach,
+        landed.asset,
+        least(cast(landed.as_of as date), landed.partition_date) as first_date,
+        least(cast(landed.as_of as date), landed.partition_date) as last_date,
+        abs(landed.balance) as size,
+        landed.row_key,
+        landed.source_file,
+        landed.source_row
+    from (
+        {{ newly_known('wallet_balances') }}
+    ) as landed
+),
+
+-- The days whose price moved, each with the newest row of every source that became known.
+moved_prices as (
+    select
+        as_of_date,
+        asset
+    from restated
+    where source_table = 'fct_price_daily'
+),
+
+price_rows as (
+    select
+        'token_prices' as source_table,
+        unnest(['price', 'price|' || moved_prices.asset]) as reach,
+        moved_prices.asset,
+        moved_prices.as_of_date as first_date,
+        moved_prices.as_of_date as last_date,
+        cast(null as decimal(38, 18)) as size,
+        landed.row_key,
+        landed.source_file,
+        landed.source_row
+    from (
+        {{ newly_known('token_prices') }}
+    ) as landed
+    inner join moved_prices
+        on landed.asset = moved_prices.asset and cast(landed.as_of as date) <= moved_prices.as_of_date
+    qualify
+        row_number() over (
+            partition by moved_prices.as_of_date, moved_prices.asset, landed.source
+            order by landed.as_of desc, landed.source_file, landed.source_row
+        ) = 1
+),
+
+market_rows as (
+    select
+        'market_depth' as source_table,
+        unnest(['market', 'market|' || landed.asset]) as reach,
+        landed.asset,
+        cast(landed.as_of as date) as first_date,
+        cast(null as date) as last_date,
+        landed.volume_30d_avg_usd as size,
+        landed.row_key,
+        landed.source_file,
+        landed.source_row
+    from (
+        {{ newly_known('market_depth') }}
+    ) as landed
+    union all
+    select
+        'token_supply' as source_table,
+        unnest(['market', 'market|' || landed.asset]) as reach,
+        landed.asset,
+        cast(landed.as_of as date) as first_date,
+        cast(null as date) as last_date,
+        landed.circulating as size,
+        landed.row_key,
+        landed.source_file,
+        landed.source_row
+    from (
+        {{ newly_known('token_supply') }}
+    ) as landed
+),
+
+report_rows as (
+    select
+        'reported_figures' as source_table,
+        'report' as reach,
+        landed.asset,
+        cast(coalesce(landed.period_start, date_trunc('month', landed.period_end)) as date) as first_date,
+        cast(landed.period_end as date) as last_date,
+        abs(landed.amount) as size,
+        landed.row_key,
+        landed.source_file,
+        landed.source_row
+    from (
+        {{ newly_known('reported_figures') }}
+    ) as landed
+    where landed.figure = 'revenue'
+),
+
+{%- set registers = {
+    'wallets': ('wallet', 'valid_from', 'null'),
+    'entity_links': ('register', 'valid_from', 'null'),
+    'entities': ('register', 'null', 'null'),
+    'accounts': ('register', 'null', 'null'),
+    'account_privileges': ('privilege', 'valid_from', 'limit_usd'),
+} %}
+
+-- Of registers without a time from which a row holds, only rows that correct another one move what is past.
+register_rows as (
+    {%- for name, (reach, valid_from, size) in registers.items() %}
+    {%- set table = landing_tables() | selectattr('name', 'equalto', name) | first %}
+    select
+        '{{ name }}' as source_table,
+        {% if reach == 'privilege' %}'entity|' || holders.entity_id{% else %}'{{ reach }}'{% endif %} as reach,
+        cast(null as varchar) as asset,
+        cast(coalesce({{ valid_from }}, timestamp '1970-01-01') as date) as first_date,
+        cast(null as date) as last_date,
+        cast({{ size }} as decimal(38, 18)) as size,
+        landed.row_key,
+        landed.source_file,
+        landed.source_row
+    from (
+        {{ newly_known(name) }}
+    ) as landed
+    {%- if reach == 'privilege' %}
+    inner join {{ ref('stg_landing__accounts') }} as holders on landed.account_id = holders.account_id
+    {%- elif valid_from == 'null' %}
+    semi join {{ source('landing', name) }} as corrected
+        on landed.{{ table.identity[0] }} = corrected.{{ table.identity[0] }} and landed.recorded_at > corrected.recorded_at
+    {%- endif %}
+    {% if not loop.last %}union all{% endif %}
+    {%- endfor %}
+),
+
+all_rows as (
+    {%- for name in ['entry_rows', 'balance_rows', 'price_rows', 'market_rows', 'report_rows', 'register_rows'] %}
+    select
+        source_table,
+        reach,
+        asset,
+        first_date,
+        last_date,
+        size,
+        row_key,
+        source_file,
+        source_row
+    from {{ name }}
+    {% if not loop.last %}union all{% endif %}
+    {%- endfor %}
+),
+
+grouped as (
+    select
+        source_table,
+        reach,
+        asset,
+        first_date,
+        last_date,
+        max(
+            struct_pack(
+                size := coalesce(size, 0),
+                row_key := row_key,
+                source_file := source_file,
+                source_row := source_row,
+                known_size := size
+            ),
+            {{ evidence_rows_shown() }}
+        ) as largest,
+        count(*) as row_count
+    from all_rows
+    group by source_table, reach, asset, first_date, last_date
+),
+
+met as (
+    select
+        reaches.as_of_date,
+        reaches.source_table as restated_table,
+        reaches.subject,
+        grouped.source_table,
+        grouped.asset,
+        grouped.largest,
+        sum(grouped.row_count) over (
+            partition by reaches.as_of_date, reaches.source_table, reaches.subject, grouped.source_table
+        ) as rows_in_all
+    from reaches
+    inner join grouped
+        on
+            reaches.reach = grouped.reach
+            and reaches.last_date >= grouped.first_date
+            and (grouped.last_date is null or reaches.as_of_date <= grouped.last_date)
+),
+
+single_rows as (
+    select
+        as_of_date,
+        restated_table,
+        subject,
+        source_table,
+        asset,
+        rows_in_all,
+        unnest(largest) as landed
+    from met
+),
+
+ranked as (
+    select
+        single_rows.as_of_date,
+        single_rows.restated_table,
+        single_rows.subject,
+        single_rows.source_table,
+        single_rows.rows_in_all,
+        single_rows.landed,
+        row_number() over (
+            partition by
+                single_rows.as_of_date, single_rows.restated_table, single_rows.subject, single_rows.source_table
+            order by
+                {{ value_usd("struct_extract(single_rows.landed, 'size')", 'assets.price_usd') }} desc nulls last,
+                struct_extract(single_rows.landed, 'size') desc,
+                struct_extract(single_rows.landed, 'row_key'),
+                struct_extract(single_rows.landed, 'source_file'),
+                struct_extract(single_rows.landed, 'source_row')
+        ) as position
+    from single_rows
+    left join assets on single_rows.as_of_date = assets.as_of_date and single_rows.asset = assets.asset
+)
+
+select
+    as_of_date,
+    restated_table,
+    subject,
+    source_table,
+    position,
+    struct_extract(landed, 'row_key') as row_key,
+    struct_extract(landed, 'source_file') as source_file,
+    struct_extract(landed, 'source_row') as source_row,
+    cast(struct_extract(landed, 'known_size') as decimal(38, 18)) as size,
+    cast(rows_in_all as bigint) as rows_in_all
+from ranked
+where position <= {{ evidence_rows_shown() }}
