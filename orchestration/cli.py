@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from datetime import date
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -47,6 +47,17 @@ def _day(text: str) -> date:
         raise typer.BadParameter(f"{text!r} is no date; write it as YYYY-MM-DD") from error
 
 
+def _moment(text: str) -> datetime:
+    """A moment in UTC; a day alone is its end, as the knowledge of a run of that day."""
+    try:
+        if len(text) == len("YYYY-MM-DD"):
+            return datetime.combine(date.fromisoformat(text) + timedelta(days=1), time.min)
+        moment = datetime.fromisoformat(text)
+    except (ValueError, OverflowError) as error:
+        raise typer.BadParameter(f"{text!r} is no time; write it as YYYY-MM-DD or YYYY-MM-DDTHH:MM:SS") from error
+    return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
+
+
 Verbose = Annotated[bool, typer.Option("--verbose", help="Show log messages and tracebacks.", callback=_set_verbose)]
 WarehouseFolder = Annotated[Path, typer.Option("--warehouse", help="Folder of the warehouse.")]
 LandingFolder = Annotated[Path, typer.Option("--landing", help="Folder with <table>/... files.")]
@@ -56,6 +67,10 @@ Format = Annotated[OutputFormat, typer.Option("--format", help="How to print it.
 
 def _optional_day(name: str, text: str) -> Any:
     return typer.Option(name, metavar="YYYY-MM-DD", parser=_day, help=text)
+
+
+def _optional_moment(name: str, text: str) -> Any:
+    return typer.Option(name, metavar="YYYY-MM-DD[THH:MM:SS]", parser=_moment, help=text)
 
 
 def _requested_days(day: date | None, first: date | None, last: date | None) -> tuple[date, date]:
@@ -178,6 +193,45 @@ def explain(
             return
         _print_lines(list(explanation_lines(explanation, policy_of_warehouse(connection))))
         _print_lines(["", f"In this warehouse: {standing_line(connection, explanation.check)}"])
+
+
+@app.command()
+def asof(
+    warehouse: WarehouseFolder,
+    day: Annotated[date, _optional_day("--date", "Day that the figures are about.")],
+    known_at: Annotated[
+        datetime | None, _optional_moment("--known-at", "As known then, UTC; a day alone means its end.")
+    ] = None,
+    published_by: Annotated[
+        datetime | None, _optional_moment("--published-by", "As published by then on the wall clock, UTC.")
+    ] = None,
+    format_: Format = OutputFormat.TABLE,
+    verbose: Verbose = False,
+) -> None:
+    """Show what was said of a day at a time, and what is said of it now."""
+    from orchestration.reading import asof as statements
+    from orchestration.reading.output import write_rows
+    from orchestration.reading.published import published_connection
+    from orchestration.settings import WarehousePaths
+
+    if known_at is None and published_by is None:
+        raise ConfigurationError("say as of when: --known-at, what the records known by then came to, or --published-by")
+    moment = statements.Moment(known_at, published_by)
+    with published_connection(WarehousePaths(warehouse.resolve())) as connection:
+        rows = statements.figures_said(connection, day, moment)
+        silence = None if rows.values else statements.silence_line(connection, day, moment)
+    if format_ is not OutputFormat.TABLE:
+        write_rows(rows, format_)
+        if silence:
+            typer.echo(silence, err=True)
+        return
+    if silence:
+        typer.echo(silence)
+        return
+    typer.echo(statements.summary_line(rows, day, moment))
+    write_rows(statements.readable_figures(rows), format_)
+    if len(rows.values) > statements.SHOWN_IN_TABLE:
+        typer.echo(f"{len(rows.values) - statements.SHOWN_IN_TABLE:,} more; see all with --format csv", err=True)
 
 
 @app.command()

@@ -2,63 +2,109 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
 import duckdb
+import pytest
 
-from orchestration.landing import create_schemas
-from orchestration.pipeline.figures import KEPT_FIGURES, record_published_figures
+from orchestration.pipeline.figures import record_published_figures
 from orchestration.pipeline.run import RunContext, open_run
 from orchestration.policy import load_policy
+from orchestration.warehouse.compiled import DATABASE, compiled_project
+from tests.support.warehouse import create_build_file
+
+CHANGES = "int_restatement__figure_change"
+DAY = date(2024, 1, 1)
+
+
+@pytest.fixture
+def connection(tmp_path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A build file whose marts are empty but for what a test writes."""
+    path = tmp_path / f"{DATABASE}.duckdb"
+    create_build_file(path, {}, first_date=DAY, last_date=DAY)
+    with duckdb.connect(str(path)) as opened:
+        opened.execute("create schema marts; create schema intermediate")
+        for name in compiled_project()[CHANGES].parents:
+            columns = ", ".join(f"{column} decimal(38, 18)" for column in _columns(name))
+            opened.execute(
+                f"create table marts.{name} (as_of_date date, month date, in_kind_group varchar, asset varchar,"
+                f" relation varchar, entity_id varchar, {columns})"
+            )
+        yield opened
+
+
+def _columns(mart: str) -> list[str]:
+    """The figures kept of a mart."""
+    parts = compiled_project()[CHANGES].sql.split("union all")
+    return [part.split("as amount")[0].split("cast(")[-1].split(" as ")[0] for part in parts if f"'{mart}'" in part]
+
+
+def publish(connection: duckdb.DuckDBPyConnection, run_id: str, gap: str | None = None, group: str = "BTC") -> int:
+    """Publish one in-kind group with this gap; return how many figures were recorded."""
+    context = start(connection, run_id)
+    connection.execute("delete from marts.fct_reserve_coverage_daily")
+    connection.execute(
+        "insert into marts.fct_reserve_coverage_daily (as_of_date, in_kind_group, gap) values (?, ?, ?)",
+        [DAY, group, gap],
+    )
+    return record(connection, context)
 
 
 def start(connection: duckdb.DuckDBPyConnection, run_id: str) -> RunContext:
-    day = date(2024, 1, 2)
     return open_run(
-        connection, load_policy(), run_id=run_id, first_date=day, last_date=day, landing_first_date=date(2024, 1, 1)
+        connection, load_policy(), run_id=run_id, first_date=DAY, last_date=DAY, landing_first_date=DAY
     )
 
 
-def write_coverage(connection: duckdb.DuckDBPyConnection, gap: str | None, group: str = "BTC") -> None:
-    kept = next(figures for figures in KEPT_FIGURES if figures.table == "fct_reserve_coverage_daily")
-    columns = ", ".join(
-        f"cast({gap if name == 'gap' and gap else 'null' if name == 'gap' else '1'} as decimal(38, 18)) as {name}"
-        for name in kept.columns
-    )
-    connection.execute("create schema if not exists marts")
-    connection.execute(
-        f"create or replace table marts.{kept.table} as"
-        f" select date '2024-01-01' as as_of_date, '{group}' as in_kind_group, {columns}"
-    )
+def record(connection: duckdb.DuckDBPyConnection, context: RunContext) -> int:
+    connection.execute(f"create or replace table intermediate.{CHANGES} as {compiled_project()[CHANGES].sql}")
+    return record_published_figures(connection, context)
 
 
-def test_only_figures_that_changed_are_added_and_what_was_said_stays(tmp_path: Path) -> None:
-    with duckdb.connect(str(tmp_path / "ringfence_build.duckdb")) as connection:
-        create_schemas(connection)
-        assert record_published_figures(connection, start(connection, "none yet")) == 0
-        write_coverage(connection, "-2.000000000000000001")
-        assert record_published_figures(connection, start(connection, "a")) == 5
-        assert record_published_figures(connection, start(connection, "b")) == 0
-        write_coverage(connection, "-2.000000000000000002")
-        assert record_published_figures(connection, start(connection, "c")) == 1
-        write_coverage(connection, None)
-        assert record_published_figures(connection, start(connection, "d")) == 1
-        assert record_published_figures(connection, start(connection, "e")) == 0
-        said = connection.execute(
-            "select run_id, amount from audit.published_figure where figure = 'gap' order by entry_number"
-        ).fetchall()
-        assert said == [("a", Decimal("-2.000000000000000001")), ("c", Decimal("-2.000000000000000002")), ("d", None)]
+def test_only_figures_that_changed_are_added_and_what_was_said_stays(connection: duckdb.DuckDBPyConnection) -> None:
+    figures = len(_columns("fct_reserve_coverage_daily"))
+    assert publish(connection, "a", "-2.000000000000000001") == figures == 9
+    assert publish(connection, "b", "-2.000000000000000001") == 0
+    assert publish(connection, "c", "-2.000000000000000002") == 1
+    assert publish(connection, "d", None) == 1
+    assert publish(connection, "e", None) == 0
+    said = connection.execute(
+        "select run_id, amount, previous_entry_number is null from audit.published_figure where figure = 'gap'"
+        " order by entry_number"
+    ).fetchall()
+    amounts = ("-2.000000000000000001", "-2.000000000000000002")
+    assert said == [("a", Decimal(amounts[0]), True), ("c", Decimal(amounts[1]), False), ("d", None, False)]
 
 
-def test_a_figure_that_is_gone_is_taken_back_once(tmp_path: Path) -> None:
-    with duckdb.connect(str(tmp_path / "ringfence_build.duckdb")) as connection:
-        create_schemas(connection)
-        write_coverage(connection, "1")
-        record_published_figures(connection, start(connection, "a"))
-        write_coverage(connection, "1", group="ETH")
-        assert record_published_figures(connection, start(connection, "b")) == 10
-        assert record_published_figures(connection, start(connection, "c")) == 0
-        numbers = connection.execute("select entry_number from audit.published_figure order by 1").fetchall()
-        assert [number for (number,) in numbers] == list(range(1, 16))
+def test_a_figure_that_is_gone_is_taken_back_once(connection: duckdb.DuckDBPyConnection) -> None:
+    publish(connection, "a", "1")
+    assert publish(connection, "b", "1", group="ETH") == 9 + 1, "only the gap was anything before"
+    assert publish(connection, "c", "1", group="ETH") == 0
+    numbers = connection.execute("select entry_number from audit.published_figure order by 1").fetchall()
+    assert [number for (number,) in numbers] == list(range(1, 20))
+
+
+def test_an_end_that_is_repeated_records_the_same_once(connection: duckdb.DuckDBPyConnection) -> None:
+    publish(connection, "a", "1")
+    context = start(connection, "b")
+    connection.execute("update marts.fct_reserve_coverage_daily set gap = 2")
+    assert record(connection, context) == 1
+    first = connection.execute("select * exclude published_at from audit.published_figure order by 1").fetchall()
+    assert record(connection, context) == 1
+    assert connection.execute("select * exclude published_at from audit.published_figure order by 1").fetchall() == first
+
+
+def test_when_a_run_published_is_kept_with_the_run_and_with_what_it_said(connection: duckdb.DuckDBPyConnection) -> None:
+    publish(connection, "a", "1")
+    publish(connection, "nothing new", "1")
+    times = connection.execute(
+        "select run_id, published_at >= started_at from audit.run order by started_at"
+    ).fetchall()
+    assert times == [("a", True), ("nothing new", True)]
+    assert connection.execute(
+        "select distinct figure.published_at = run.published_at from audit.published_figure as figure"
+        " inner join audit.run using (run_id)"
+    ).fetchall() == [(True,)]
