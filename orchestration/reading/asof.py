@@ -11,6 +11,7 @@ from datetime import date, datetime
 
 import duckdb
 
+from orchestration.reading.output import counted
 from orchestration.reading.published import Rows, fetch
 
 SHOWN_IN_TABLE = 200
@@ -104,7 +105,7 @@ def summary_line(rows: Rows, day: date, moment: Moment) -> str:
     changed = sum(bool(values[moved]) for values in spoken)
     later = len(rows.values) - len(spoken)
     more = f", {later:,} more were first said later" if later else ""
-    return f"{day} as {moment}: {len(spoken):,} figures, {changed:,} of them said differently since{more}"
+    return f"{day} as {moment}: {counted(len(spoken), 'figure')}, {changed:,} of them said differently since{more}"
 
 
 def silence_line(connection: duckdb.DuckDBPyConnection, day: date, moment: Moment) -> str:

@@ -31,6 +31,11 @@ def short_text(value: Any) -> str:
     return str(value)
 
 
+def counted(number: int, noun: str) -> str:
+    """A number of things in words: 1 finding, 2,000 findings."""
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
+
 def _plain(value: Any) -> Any:
     """A value as JSON can hold it without loss."""
     if isinstance(value, Decimal):

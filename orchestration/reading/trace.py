@@ -23,7 +23,7 @@ from orchestration.checks import Check
 from orchestration.errors import ConfigurationError
 from orchestration.policy import PolicyInForce
 from orchestration.reading.explanation import Explanation
-from orchestration.reading.output import short_text
+from orchestration.reading.output import counted, short_text
 from orchestration.reading.published import QueryError, Rows, fetch, first_line, has_table
 from orchestration.sql import quoted
 
@@ -77,10 +77,6 @@ def policy_of_warehouse(connection: duckdb.DuckDBPyConnection) -> PolicyInForce:
 # which finding ------------------------------------------------------------------------------------------------------
 
 
-def _counted(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")
-
-
 def standing_line(connection: duckdb.DuckDBPyConnection, check: Check, day: date | None = None) -> str:
     """What stands for a check, on that day or at all, in one line."""
     number, first, last = fetch(
@@ -100,7 +96,7 @@ def standing_line(connection: duckdb.DuckDBPyConnection, check: Check, day: date
     named = ", ".join(" ".join(filter(None, subject)) for subject in subjects[:_SUBJECTS_SHOWN])
     more = f" and {len(subjects) - _SUBJECTS_SHOWN:,} more" if len(subjects) > _SUBJECTS_SHOWN else ""
     when = f"from {first} to {last}" if first != last else f"on {last}"
-    return f"{_counted(number, 'finding')} of it stand{'s' if number == 1 else ''} {when}, on {last} of {named}{more}"
+    return f"{counted(number, 'finding')} of it stand{'s' if number == 1 else ''} {when}, on {last} of {named}{more}"
 
 
 def find_findings(
@@ -299,7 +295,7 @@ def trace_lines(
         yield "Files, with the sha256 of every delivery of them that a run judged"
         for path, sha256, rows, outcome, run_id in files:
             yield f"  {path}"
-            yield f"    {sha256}  {_counted(rows, 'row')}, {outcome} by run {run_id}"
+            yield f"    {sha256}  {counted(rows, 'row')}, {outcome} by run {run_id}"
 
 
 def traced_lines(

@@ -41,6 +41,12 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 f" '{severity}', 'account', '{subject}', null, '-1', '0', {impact}, '=cmd, \"quoted\"', 'select 1',"
                 f" '{day}', '{day} 23:59:59')"
             )
+        for number, run_id, known, amount in ((1, "first", "2024-01-03", "-2"), (2, "second", "2024-01-09", HUGE)):
+            connection.execute(
+                "insert into audit.published_figure values (?, ?, ?, '2024-01-02', 'fct_solvency_daily',"
+                " 'net_gap_usd', 'exchange', ?, '2024-02-01 10:00:00.5', null, false)",
+                [number, run_id, known, amount],
+            )
     publish(WarehousePaths(folder), [Source("marts", source), Source("audit", source)], name="x", kept=1)
     return folder
 
@@ -83,6 +89,74 @@ def test_a_day_without_findings_says_so_and_exits_zero(warehouse: Path, capsys: 
     arguments = ("findings", "--warehouse", str(warehouse), "--date", "2020-01-01")
     assert run(capsys, *arguments)[:2] == (0, "no findings on 2020-01-01\n")
     assert json.loads(run(capsys, *arguments, "--format", "json")[1]) == []
+
+
+def test_what_was_said_is_shown_beside_what_is_said_now(warehouse: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ("asof", "--warehouse", str(warehouse), "--date", "2024-01-02", "--known-at", "2024-01-02")
+    status, out, err = run(capsys, *arguments, "--format", "json")
+    assert (status, err) == (0, "")
+    (row,) = json.loads(out)
+    assert row == {
+        "as_of_date": "2024-01-02",
+        "source_table": "fct_solvency_daily",
+        "figure": "net_gap_usd",
+        "subject": "exchange",
+        "amount": "-2.000000000000000000",
+        "run_id": "first",
+        "knowledge_at": "2024-01-03T00:00:00",
+        "published_at": "2024-02-01T10:00:00.500000",
+        "amount_now": HUGE,
+        "difference": "12345678901234567892.000000000000000001",
+        "has_moved": True,
+    }
+    status, out, err = run(capsys, *arguments)
+    assert (status, err) == (0, "")
+    assert out.startswith(
+        "2024-01-02 as known at 2024-01-03 00:00:00 UTC: 1 figure, 1 of them said differently since\n"
+    )
+    assert HUGE in out
+
+
+@pytest.mark.parametrize(
+    ("moment", "run_id"),
+    [
+        (("--known-at", "2024-01-08T23:59:59Z"), "first"),
+        (("--known-at", "2024-01-09T01:00:00+01:00"), "second"),
+        (("--known-at", "2024-01-08"), "second"),
+        (("--published-by", "2024-02-01"), "second"),
+    ],
+)
+def test_a_moment_is_in_utc_and_a_day_is_its_end(
+    warehouse: Path, moment: tuple[str, str], run_id: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ("asof", "--warehouse", str(warehouse), "--date", "2024-01-02", *moment, "--format", "csv")
+    status, out, err = run(capsys, *arguments)
+    assert (status, err) == (0, "")
+    assert [row["run_id"] for row in csv.DictReader(io.StringIO(out))] == [run_id]
+
+
+@pytest.mark.parametrize(
+    ("day", "moment", "line"),
+    [
+        (
+            "2024-01-02",
+            ("--known-at", "2024-01-01"),
+            "nothing had been said of 2024-01-02 as known at 2024-01-02 00:00:00 UTC: the first to speak of it was a"
+            " run with knowledge of 2024-01-03 00:00:00 UTC, published 2024-02-01 10:00:00\n",
+        ),
+        (
+            "2024-01-05",
+            ("--known-at", "2024-01-09", "--published-by", "2024-03-01"),
+            "nothing was ever said of 2024-01-05: figures of 2024-01-02 to 2024-01-02 were\n",
+        ),
+    ],
+)
+def test_silence_is_one_clear_line(
+    warehouse: Path, day: str, moment: tuple[str, ...], line: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ("asof", "--warehouse", str(warehouse), "--date", day, *moment)
+    assert run(capsys, *arguments) == (0, line, "")
+    assert run(capsys, *arguments, "--format", "json") == (0, "[]\n", line)
 
 
 @pytest.mark.parametrize("format_", ["table", "json", "csv"])
@@ -148,6 +222,12 @@ def test_what_a_query_must_not_do_is_one_line_and_exit_two(
         (["query", "--warehouse", "no/such/folder", "select 1"], "no warehouse in"),
         (["report", "--warehouse", "no/such/folder", "--date", "2024-01-01", "--out", "r.html"], "no warehouse in"),
         (["findings", "--warehouse", "w", "--format", "xml"], "--format"),
+        (["asof", "--warehouse", "w", "--date", "2024-01-01"], "--known-at"),
+        (["asof", "--warehouse", "w", "--known-at", "2024-01-01"], "Missing option '--date'"),
+        (["asof", "--warehouse", "w", "--date", "2024-02-30", "--known-at", "2024-01-01"], "is no date"),
+        (["asof", "--warehouse", "w", "--date", "2024-01-01", "--known-at", "noon"], "'noon' is no time"),
+        (["asof", "--warehouse", "w", "--date", "2024-01-01", "--published-by", "2024-01-01T25"], "is no time"),
+        (["asof", "--warehouse", "no/such/folder", "--date", "2024-01-01", "--known-at", "2024-01-01"], "no warehouse"),
         (["nonsense"], "No such command 'nonsense'"),
         ([], "Missing command"),
     ],

@@ -49,18 +49,19 @@
 ] -%}
 
 with current_figures as (
-    {%- for table in kept -%}
-        {%- set outer_loop = loop -%}
-        {%- for figure in table.figures %}
-    {% if not (outer_loop.first and loop.first) %}union all{% endif %}
+    {%- for table in kept %}
     select
         cast({{ table.date }} as date) as as_of_date,
         '{{ table.mart }}' as source_table,
-        '{{ figure }}' as figure,
+        unnest(['{{ table.figures | join("', '") }}']) as figure,
         cast({{ table.subject }} as varchar) as subject,
-        cast({{ figure }} as decimal(38, 18)) as amount
+        unnest([
+            {%- for figure in table.figures %}
+            cast({{ figure }} as decimal(38, 18)){% if not loop.last %},{% endif %}
+            {%- endfor %}
+        ]) as amount
     from {{ ref(table.mart) }}
-        {%- endfor -%}
+    {% if not loop.last %}union all{% endif %}
     {%- endfor %}
 ),
 
@@ -72,15 +73,16 @@ statements as (
         source_table,
         figure,
         subject,
-        amount
+        amount,
+        previous_entry_number
     from {{ source('audit', 'published_figure') }}
     where run_id <> {{ run_value('run_id') }}
 ),
 
-latest_numbers as (
-    select max(entry_number) as entry_number
+replaced as (
+    select previous_entry_number
     from statements
-    group by as_of_date, source_table, figure, subject
+    where previous_entry_number is not null
 ),
 
 last_said as (
@@ -92,7 +94,7 @@ last_said as (
         statements.subject,
         statements.amount
     from statements
-    inner join latest_numbers on statements.entry_number = latest_numbers.entry_number
+    anti join replaced on statements.entry_number = replaced.previous_entry_number
 ),
 
 -- The headline has a row for every day of the calendar.
