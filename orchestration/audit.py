@@ -75,7 +75,7 @@ TABLES: tuple[AuditTable, ...] = (
         run_id | varchar primary key | identifier of the run; Dagster's own
         started_at | timestamp not null | wall clock, UTC
         finished_at | timestamp | wall clock, UTC; null while running, or if the run was killed
-        published_at | timestamp | wall clock, UTC, when the run's figures were judged and handed over to be published; null if it published none
+        published_at | timestamp | wall clock, UTC, when its figures were handed over to be published; null if none were
         status | varchar not null | running, passed, failed_checks, failed_integrity, error or killed
         exit_status | integer | exit status of the command line: 0, 3, 4 or 1; null while running or if killed
         first_date | date not null | first day that the run was asked for
@@ -177,8 +177,8 @@ left the landing zone and took no row along; abandoned: the run was killed
     ),
     _table(
         "published_figure",
-        "Append-only record of published figures: a row is added when a run publishes another value than the last. Which"
-        " figures are kept, int_restatement__figure_change says. Nothing adds up.",
+        "Append-only record of published figures: a row is added when a run publishes another value than the last."
+        " int_restatement__figure_change says which figures are kept. Nothing adds up.",
         """
         entry_number | bigint not null | position in this record; of two statements the higher was made later
         run_id | varchar not null | run that published the figure

@@ -215,7 +215,9 @@ def asof(
     from orchestration.settings import WarehousePaths
 
     if known_at is None and published_by is None:
-        raise ConfigurationError("say as of when: --known-at, what the records known by then came to, or --published-by")
+        raise ConfigurationError(
+            "say as of when: --known-at, what the records known by then came to, or --published-by"
+        )
     moment = statements.Moment(known_at, published_by)
     with published_connection(WarehousePaths(warehouse.resolve())) as connection:
         rows = statements.figures_said(connection, day, moment)

@@ -93,8 +93,8 @@ def create_schemas(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute("create schema if not exists incoming")
     for table in TABLES:
         for schema in ("raw", "incoming"):
-            columns = _columns(stored_columns(table, schema))
-            connection.execute(f"create table if not exists {schema}.{table.name} ({columns})")
+            stored = _columns(stored_columns(table, schema))
+            connection.execute(f"create table if not exists {schema}.{table.name} ({stored})")
         # Rows of an older build file came in with a run before any that can be asked about.
         added = f"{ACCEPTED_COLUMN[0]} {ACCEPTED_COLUMN[1]} default 0"
         connection.execute(f"alter table raw.{table.name} add column if not exists {added}")

@@ -51,9 +51,7 @@ def publish(connection: duckdb.DuckDBPyConnection, run_id: str, gap: str | None 
 
 
 def start(connection: duckdb.DuckDBPyConnection, run_id: str) -> RunContext:
-    return open_run(
-        connection, load_policy(), run_id=run_id, first_date=DAY, last_date=DAY, landing_first_date=DAY
-    )
+    return open_run(connection, load_policy(), run_id=run_id, first_date=DAY, last_date=DAY, landing_first_date=DAY)
 
 
 def record(connection: duckdb.DuckDBPyConnection, context: RunContext) -> int:
@@ -90,7 +88,9 @@ def test_an_end_that_is_repeated_records_the_same_once(connection: duckdb.DuckDB
     assert record(connection, context) == 1
     first = connection.execute("select * exclude published_at from audit.published_figure order by 1").fetchall()
     assert record(connection, context) == 1
-    assert connection.execute("select * exclude published_at from audit.published_figure order by 1").fetchall() == first
+    assert (
+        connection.execute("select * exclude published_at from audit.published_figure order by 1").fetchall() == first
+    )
 
 
 def test_when_a_run_published_is_kept_with_the_run_and_with_what_it_said(connection: duckdb.DuckDBPyConnection) -> None:

@@ -94,10 +94,11 @@ reaches as (
                     then ['entry', 'balance', 'price', 'market', 'register', 'wallet']
                 when 'fct_token_adjusted_revenue_monthly'
                     then ['revenue', 'report', 'price', 'market', 'register']
-                when 'fct_affiliate_exposure_daily' then list_concat(
-                    ['balance', 'price', 'market', 'register', 'wallet'],
-                    case when is_more_than_a_share then ['entity|' || subject] else ['entry'] end
-                )
+                when 'fct_affiliate_exposure_daily'
+                    then list_concat(
+                        ['balance', 'price', 'market', 'register', 'wallet'],
+                        case when is_more_than_a_share then ['entity|' || subject] else ['entry'] end
+                    )
                 when 'fct_price_daily' then []
                 when 'fct_customer_liability_daily' then ['register']
                 else ['register', 'wallet']
@@ -134,6 +135,50 @@ account_relations as (
     from {{ ref('int_affiliates__account_relation') }}
 ),
 
+new_ledger_entries as (
+    {{ newly_known('ledger_entries') }}
+),
+
+new_wallet_balances as (
+    {{ newly_known('wallet_balances') }}
+),
+
+new_token_prices as (
+    {{ newly_known('token_prices') }}
+),
+
+new_market_depth as (
+    {{ newly_known('market_depth') }}
+),
+
+new_token_supply as (
+    {{ newly_known('token_supply') }}
+),
+
+new_reported_figures as (
+    {{ newly_known('reported_figures') }}
+),
+
+new_wallets as (
+    {{ newly_known('wallets') }}
+),
+
+new_entity_links as (
+    {{ newly_known('entity_links') }}
+),
+
+new_entities as (
+    {{ newly_known('entities') }}
+),
+
+new_accounts as (
+    {{ newly_known('accounts') }}
+),
+
+new_account_privileges as (
+    {{ newly_known('account_privileges') }}
+),
+
 -- An entry counts from its day on, for whoever owns the account on the day it is counted.
 entries as (
     select
@@ -148,9 +193,7 @@ entries as (
         account_relations.relation,
         greatest(cast(landed.effective_at as date), account_relations.from_date) as first_date,
         account_relations.to_date - 1 as last_date
-    from (
-        {{ newly_known('ledger_entries') }}
-    ) as landed
+    from new_ledger_entries as landed
     inner join account_relations
         on
             landed.account_id = account_relations.account_id
@@ -207,9 +250,7 @@ balance_rows as (
         landed.row_key,
         landed.source_file,
         landed.source_row
-    from (
-        {{ newly_known('wallet_balances') }}
-    ) as landed
+    from new_wallet_balances as landed
 ),
 
 -- The days whose price moved, each with the newest row of every source that became known.
@@ -232,9 +273,7 @@ price_rows as (
         landed.row_key,
         landed.source_file,
         landed.source_row
-    from (
-        {{ newly_known('token_prices') }}
-    ) as landed
+    from new_token_prices as landed
     inner join moved_prices
         on landed.asset = moved_prices.asset and cast(landed.as_of as date) <= moved_prices.as_of_date
     qualify
@@ -255,9 +294,7 @@ market_rows as (
         landed.row_key,
         landed.source_file,
         landed.source_row
-    from (
-        {{ newly_known('market_depth') }}
-    ) as landed
+    from new_market_depth as landed
     union all
     select
         'token_supply' as source_table,
@@ -269,9 +306,7 @@ market_rows as (
         landed.row_key,
         landed.source_file,
         landed.source_row
-    from (
-        {{ newly_known('token_supply') }}
-    ) as landed
+    from new_token_supply as landed
 ),
 
 report_rows as (
@@ -285,61 +320,92 @@ report_rows as (
         landed.row_key,
         landed.source_file,
         landed.source_row
-    from (
-        {{ newly_known('reported_figures') }}
-    ) as landed
+    from new_reported_figures as landed
     where landed.figure = 'revenue'
 ),
 
-{%- set registers = {
-    'wallets': ('wallet', 'valid_from', 'null'),
-    'entity_links': ('register', 'valid_from', 'null'),
-    'entities': ('register', 'null', 'null'),
-    'accounts': ('register', 'null', 'null'),
-    'account_privileges': ('privilege', 'valid_from', 'limit_usd'),
-} %}
-
 -- Of registers without a time from which a row holds, only rows that correct another one move what is past.
 register_rows as (
-    {%- for name, (reach, valid_from, size) in registers.items() %}
-    {%- set table = landing_tables() | selectattr('name', 'equalto', name) | first %}
     select
-        '{{ name }}' as source_table,
-        {% if reach == 'privilege' %}'entity|' || holders.entity_id{% else %}'{{ reach }}'{% endif %} as reach,
+        'wallets' as source_table,
+        'wallet' as reach,
         cast(null as varchar) as asset,
-        cast(coalesce({{ valid_from }}, timestamp '1970-01-01') as date) as first_date,
+        cast(landed.valid_from as date) as first_date,
         cast(null as date) as last_date,
-        cast({{ size }} as decimal(38, 18)) as size,
+        cast(null as decimal(38, 18)) as size,
         landed.row_key,
         landed.source_file,
         landed.source_row
-    from (
-        {{ newly_known(name) }}
-    ) as landed
-    {%- if reach == 'privilege' %}
+    from new_wallets as landed
+    union all
+    select
+        'entity_links' as source_table,
+        'register' as reach,
+        null as asset,
+        cast(landed.valid_from as date) as first_date,
+        null as last_date,
+        null as size,
+        landed.row_key,
+        landed.source_file,
+        landed.source_row
+    from new_entity_links as landed
+    union all
+    select
+        'entities' as source_table,
+        'register' as reach,
+        null as asset,
+        date '1970-01-01' as first_date,
+        null as last_date,
+        null as size,
+        landed.row_key,
+        landed.source_file,
+        landed.source_row
+    from new_entities as landed
+    semi join {{ source('landing', 'entities') }} as corrected
+        on landed.entity_id = corrected.entity_id and landed.recorded_at > corrected.recorded_at
+    union all
+    select
+        'accounts' as source_table,
+        'register' as reach,
+        null as asset,
+        date '1970-01-01' as first_date,
+        null as last_date,
+        null as size,
+        landed.row_key,
+        landed.source_file,
+        landed.source_row
+    from new_accounts as landed
+    semi join {{ source('landing', 'accounts') }} as corrected
+        on landed.account_id = corrected.account_id and landed.recorded_at > corrected.recorded_at
+    union all
+    select
+        'account_privileges' as source_table,
+        'entity|' || holders.entity_id as reach,
+        null as asset,
+        cast(landed.valid_from as date) as first_date,
+        null as last_date,
+        landed.limit_usd as size,
+        landed.row_key,
+        landed.source_file,
+        landed.source_row
+    from new_account_privileges as landed
     inner join {{ ref('stg_landing__accounts') }} as holders on landed.account_id = holders.account_id
-    {%- elif valid_from == 'null' %}
-    semi join {{ source('landing', name) }} as corrected
-        on landed.{{ table.identity[0] }} = corrected.{{ table.identity[0] }} and landed.recorded_at > corrected.recorded_at
-    {%- endif %}
-    {% if not loop.last %}union all{% endif %}
-    {%- endfor %}
 ),
 
 all_rows as (
     {%- for name in ['entry_rows', 'balance_rows', 'price_rows', 'market_rows', 'report_rows', 'register_rows'] %}
-    select
-        source_table,
-        reach,
-        asset,
-        first_date,
-        last_date,
-        size,
-        row_key,
-        source_file,
-        source_row
-    from {{ name }}
-    {% if not loop.last %}union all{% endif %}
+        select
+            source_table,
+            reach,
+            asset,
+            first_date,
+            last_date,
+            size,
+            row_key,
+            source_file,
+            source_row
+        from {{ name }}
+        {% if not loop.last %}union all{% endif %}
     {%- endfor %}
 ),
 

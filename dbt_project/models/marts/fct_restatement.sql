@@ -61,7 +61,7 @@ causes as (
         list(row_key order by position) filter (where source_table = 'ledger_entries') as entry_ids,
         coalesce(max(rows_in_all) filter (where source_table = 'ledger_entries'), 0) as entries,
         list(source_table || ' ' || row_key order by source_table, position)
-            filter (where source_table <> 'ledger_entries') as other_rows,
+        filter (where source_table <> 'ledger_entries') as other_rows,
         coalesce(sum(rows_in_all) filter (where source_table <> 'ledger_entries' and position = 1), 0) as others
     from source_rows
     group by run_id, as_of_date, restated_table, subject

@@ -50,18 +50,23 @@
 
 with current_figures as (
     {%- for table in kept %}
-    select
-        cast({{ table.date }} as date) as as_of_date,
-        '{{ table.mart }}' as source_table,
-        unnest(['{{ table.figures | join("', '") }}']) as figure,
-        cast({{ table.subject }} as varchar) as subject,
-        unnest([
-            {%- for figure in table.figures %}
-            cast({{ figure }} as decimal(38, 18)){% if not loop.last %},{% endif %}
-            {%- endfor %}
-        ]) as amount
-    from {{ ref(table.mart) }}
-    {% if not loop.last %}union all{% endif %}
+        select
+            cast({{ table.date }} as date) as as_of_date,
+            '{{ table.mart }}' as source_table,
+            unnest(
+                [
+                    '{{ table.figures | join("', '") }}'
+                ]
+            )
+                as figure,
+            cast({{ table.subject }} as varchar) as subject,
+            unnest([
+                {%- for figure in table.figures %}
+                    cast({{ figure }} as decimal(38, 18)){% if not loop.last %},{% endif %}
+                {%- endfor %}
+            ]) as amount
+        from {{ ref(table.mart) }}
+        {% if not loop.last %}union all{% endif %}
     {%- endfor %}
 ),
 
