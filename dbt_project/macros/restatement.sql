@@ -19,8 +19,10 @@
 
 {% macro newly_known(table_name) -%}
     {#- Accepted rows of a landing table that didn't exist for the publication before: they came in with a later run,
-        or came in before but became known later. Needs CTE `since` (last_load_number, knowledge_at, reached_date),
-        which has one row, or none when nothing is restated: then no row of the landing table is read. -#}
+        or came in before but became known later. Needs CTE `since` (last_load_number, knowledge_at), which has one row,
+        or none when nothing is restated: then no row of the landing table is read. Of dated tables, which hold the
+        whole history, the loads (`later_loads`) and the days (`later_days`) are joined by equality, so that the
+        database skips what neither reaches. -#}
     {%- set table = landing_tables() | selectattr('name', 'equalto', table_name) | first -%}
     {%- if table.is_dated and table.known_column -%}
         {%- set known_at = 'greatest(landed.' ~ table.known_column ~ ', cast(landed.partition_date as timestamp))' -%}
@@ -29,13 +31,26 @@
     {%- else -%}
         {%- set known_at = 'landed.' ~ table.known_column -%}
     {%- endif -%}
-    select
-        landed.*,
-        since.reached_date,
-        {{ row_key(table, 'landed') }} as row_key
+    {%- set columns = "landed.*, " ~ row_key(table, 'landed') ~ " as row_key" -%}
+    {%- if table.is_dated -%}
+    select {{ columns }}
+    from {{ source('landing', table_name) }} as landed
+    inner join later_loads on landed.accepted_load_number = later_loads.load_number
+    where {{ known_at }} < {{ run_value('knowledge_at') }}
+    union all
+    select {{ columns }}
+    from {{ source('landing', table_name) }} as landed
+    inner join later_days on landed.partition_date = later_days.partition_date
+    where
+        landed.accepted_load_number <= later_days.last_load_number
+        and {{ known_at }} >= later_days.knowledge_at
+        and {{ known_at }} < {{ run_value('knowledge_at') }}
+    {%- else -%}
+    select {{ columns }}
     from {{ source('landing', table_name) }} as landed
     cross join since
     where
         (landed.accepted_load_number > since.last_load_number or {{ known_at }} >= since.knowledge_at)
         and {{ known_at }} < {{ run_value('knowledge_at') }}
+    {%- endif -%}
 {%- endmacro %}

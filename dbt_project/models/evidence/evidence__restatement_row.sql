@@ -42,13 +42,31 @@ since as (
     cross join earlier_loads
 ),
 
+later_loads as (
+    select loads.load_number
+    from {{ source('audit', 'load') }} as loads
+    inner join since on loads.load_number > since.last_load_number
+),
+
+-- A row is recorded at most a day after the day it was delivered for.
+later_days as (
+    select
+        days.as_of_date as partition_date,
+        since.last_load_number,
+        since.knowledge_at
+    from {{ ref('int_time__day') }} as days
+    inner join since on days.as_of_date >= cast(since.knowledge_at as date) - 2
+),
+
+-- Large tables are read only when something is restated.
 assets as (
     select
-        as_of_date,
-        asset,
-        in_kind_group,
-        price_usd
-    from {{ ref('int_tokens__asset_daily') }}
+        daily.as_of_date,
+        daily.asset,
+        daily.in_kind_group,
+        daily.price_usd
+    from {{ ref('int_tokens__asset_daily') }} as daily
+    cross join since
 ),
 
 -- Subjects restated, and for shares of customers' liabilities whether anything else of the affiliate moved.
@@ -127,12 +145,15 @@ reaches as (
 
 account_relations as (
     select
-        account_id,
-        entity_id,
-        case when account_class = 'suspense' then 'suspense' else relation end as relation,
-        from_date,
-        to_date
-    from {{ ref('int_affiliates__account_relation') }}
+        relations.account_id,
+        relations.entity_id,
+        relations.account_class,
+        case when relations.account_class = 'suspense' then 'suspense' else relations.relation end as relation,
+        relations.from_date,
+        relations.to_date,
+        since.reached_date
+    from {{ ref('int_affiliates__account_relation') }} as relations
+    cross join since
 ),
 
 new_ledger_entries as (
@@ -179,10 +200,32 @@ new_account_privileges as (
     {{ newly_known('account_privileges') }}
 ),
 
+entities_versions as (
+    select
+        versions.entity_id,
+        versions.recorded_at
+    from {{ source('landing', 'entities') }} as versions
+    cross join since
+),
+
+accounts_versions as (
+    select
+        versions.account_id,
+        versions.recorded_at
+    from {{ source('landing', 'accounts') }} as versions
+    cross join since
+),
+
+holders as (
+    select distinct
+        account_id,
+        entity_id
+    from account_relations
+),
+
 -- An entry counts from its day on, for whoever owns the account on the day it is counted.
 entries as (
     select
-        landed.entry_id,
         landed.asset,
         abs(landed.amount) as size,
         landed.row_key,
@@ -192,18 +235,18 @@ entries as (
         account_relations.entity_id,
         account_relations.relation,
         greatest(cast(landed.effective_at as date), account_relations.from_date) as first_date,
-        account_relations.to_date - 1 as last_date
+        account_relations.to_date - 1 as last_date,
+        account_relations.relation = 'operator'
+        and account_relations.account_class in ('fee', 'house')
+        and cast(landed.effective_at as date) >= account_relations.from_date
+        and landed.entry_type in {{ revenue_types() }} as is_revenue
     from new_ledger_entries as landed
     inner join account_relations
         on
             landed.account_id = account_relations.account_id
             and cast(landed.effective_at as date) < account_relations.to_date
-    where landed.effective_at < {{ day_end('landed.reached_date') }} and landed.amount <> 0
-),
-
-payments as (
-    select entry_id
-    from {{ ref('int_revenue__payment') }}
+            and landed.effective_at < {{ day_end('account_relations.reached_date') }}
+    where landed.amount <> 0
 ),
 
 entry_rows as (
@@ -225,18 +268,18 @@ entry_rows as (
         source_row
     from entries
     union all
-    select distinct
+    select
         'ledger_entries' as source_table,
         'revenue' as reach,
-        entries.asset,
-        entries.effective_date as first_date,
-        entries.effective_date as last_date,
-        entries.size,
-        entries.row_key,
-        entries.source_file,
-        entries.source_row
+        asset,
+        effective_date as first_date,
+        effective_date as last_date,
+        size,
+        row_key,
+        source_file,
+        source_row
     from entries
-    semi join payments on entries.entry_id = payments.entry_id
+    where is_revenue
 ),
 
 balance_rows as (
@@ -361,7 +404,7 @@ register_rows as (
         landed.source_file,
         landed.source_row
     from new_entities as landed
-    semi join {{ source('landing', 'entities') }} as corrected
+    semi join entities_versions as corrected
         on landed.entity_id = corrected.entity_id and landed.recorded_at > corrected.recorded_at
     union all
     select
@@ -375,7 +418,7 @@ register_rows as (
         landed.source_file,
         landed.source_row
     from new_accounts as landed
-    semi join {{ source('landing', 'accounts') }} as corrected
+    semi join accounts_versions as corrected
         on landed.account_id = corrected.account_id and landed.recorded_at > corrected.recorded_at
     union all
     select
@@ -389,7 +432,7 @@ register_rows as (
         landed.source_file,
         landed.source_row
     from new_account_privileges as landed
-    inner join {{ ref('stg_landing__accounts') }} as holders on landed.account_id = holders.account_id
+    inner join holders on landed.account_id = holders.account_id
 ),
 
 all_rows as (

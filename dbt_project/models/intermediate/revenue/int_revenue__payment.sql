@@ -1,5 +1,3 @@
-{%- set revenue_types = "('fee', 'interest', 'funding', 'liquidation', 'revenue', 'rebate', 'reward')" -%}
-
 with entries as (
     select
         entry_id,
@@ -50,7 +48,7 @@ revenue_entries as (
             entries.account_id = revenue_accounts.account_id
             and entries.effective_date >= revenue_accounts.from_date
             and entries.effective_date < revenue_accounts.to_date
-    where entries.entry_type in {{ revenue_types }}
+    where entries.entry_type in {{ revenue_types() }}
 ),
 
 -- The outside world pays nothing: what it brings in belongs to the account it is brought in for.
@@ -67,7 +65,7 @@ typed_legs as (
             entries.account_id = account_relations.account_id
             and entries.effective_date >= account_relations.from_date
             and entries.effective_date < account_relations.to_date
-    where entries.entry_type in {{ revenue_types }}
+    where entries.entry_type in {{ revenue_types() }}
 ),
 
 typed_weights as (
