@@ -174,6 +174,21 @@ def test_every_load_check_and_figure_is_recorded(story: Story) -> None:
     assert query(story.warehouse, f"{figures} where source_table = 'fct_solvency_daily'") == [(4, 12)]
 
 
+def test_what_was_said_is_told_and_the_killed_run_said_nothing(
+    story: Story, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["asof", "--warehouse", str(story.warehouse), "--date", GOOD, "--known-at", GOOD]
+    assert cli._invoke(command) == 0
+    assert capsys.readouterr().out.startswith(f"{GOOD} as known at {BAD} 00:00:00 UTC: ")
+    said = query(
+        story.warehouse,
+        "select distinct status, figure.published_at = run.published_at, is_restatement"
+        " from audit.published_figure as figure inner join audit.run using (run_id) order by all",
+    )
+    assert said == [("failed_checks", True, False), ("passed", True, False)]
+    assert query(story.warehouse, "from marts.fct_restatement") == []
+
+
 def test_the_database_documents_itself(story: Story) -> None:
     bare = query(
         story.warehouse,

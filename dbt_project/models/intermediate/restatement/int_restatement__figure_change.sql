@@ -53,12 +53,11 @@ with current_figures as (
         select
             cast({{ table.date }} as date) as as_of_date,
             '{{ table.mart }}' as source_table,
-            unnest(
-                [
-                    '{{ table.figures | join("', '") }}'
-                ]
-            )
-                as figure,
+            unnest([
+                {%- for figure in table.figures %}
+                    '{{ figure }}'{% if not loop.last %},{% endif %}
+                {%- endfor %}
+            ]) as figure,
             cast({{ table.subject }} as varchar) as subject,
             unnest([
                 {%- for figure in table.figures %}
