@@ -81,15 +81,16 @@ def figures_said(connection: duckdb.DuckDBPyConnection, day: date, moment: Momen
 
 
 def readable_figures(rows: Rows) -> Rows:
-    """The first figures in the columns that people look at."""
+    """The first figures, those that moved before the others, in the columns that people look at."""
     names = ("source_table", "subject", "figure", "amount", "amount_now", "difference", "knowledge_at", "published_at")
     places = [rows.columns.index(name) for name in names]
-    run = rows.columns.index("run_id")
+    run, moved = rows.columns.index("run_id"), rows.columns.index("has_moved")
+    ordered = sorted(rows.values, key=lambda values: not values[moved])
     return Rows(
         ("table", "subject", "figure", "said then", "said now", "difference", "knowledge", "published", "run"),
         tuple(
             (*(_shown(values[place]) for place in places), (values[run] or "")[:8])
-            for values in rows.values[:SHOWN_IN_TABLE]
+            for values in ordered[:SHOWN_IN_TABLE]
         ),
     )
 
