@@ -66,7 +66,7 @@ class Books:
 
     def raw(self, table_name: str) -> list[dict[str, Any]]:
         """Accepted rows of a table."""
-        return query(self.connection, f"select * from raw.{table_name} order by all")
+        return query(self.connection, f"select * exclude (accepted_load_number) from raw.{table_name} order by all")
 
 
 def pair(name: str, day: str, amount: str = "1", **columns: str | None) -> list[dict[str, str | None]]:
