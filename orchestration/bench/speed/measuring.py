@@ -3,7 +3,8 @@
 What belongs here: one measured command. What doesn't: which commands, and what their figures mean. Where ``/proc``
 exists, memory is sampled over the whole tree of processes, memory that they share counted once, and each process's own
 record of its peak is read. Elsewhere the largest process's peak is what the system says when the command ends; Linux
-would count the benchmark's own memory in, which its children share until they have started.
+would count the benchmark's own memory in, which its children share until they have started. Processor time is what the
+system says at the end, or what was sampled if that is more: it leaves out processes that nobody waited for.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -57,13 +58,18 @@ class _Watch(threading.Thread):
         super().__init__(daemon=True)
         self.pid, self.timeout = pid, timeout
         self.peak_bytes, self.is_timed_out = 0, False
+        self.processor_seconds: dict[int, float] = {}
         self.is_over = threading.Event()
 
     def run(self) -> None:
         """Sample until told that the command has ended."""
         started = time.monotonic()
         while not self.is_over.wait(_SAMPLE_SECONDS):
-            self.peak_bytes = max(self.peak_bytes, tree_bytes(self.pid))
+            members = _tree(self.pid)
+            self.peak_bytes = max(self.peak_bytes, _resident_bytes(members))
+            for member in members:
+                seconds = max(self.processor_seconds.get(member, 0.0), _processor_seconds(member))
+                self.processor_seconds[member] = seconds
             elapsed = time.monotonic() - started
             if elapsed > self.timeout:
                 _stop(self.pid, is_first=not self.is_timed_out, is_late=elapsed > self.timeout + _GRACE_SECONDS)
@@ -99,7 +105,7 @@ def run_measured(command: Sequence[str], *, environment: Mapping[str, str] | Non
     watch.join(timeout=5)
     return Measured(
         seconds=seconds,
-        processor_seconds=usage.ru_utime + usage.ru_stime,
+        processor_seconds=max(usage.ru_utime + usage.ru_stime, sum(watch.processor_seconds.values())),
         peak_bytes=watch.peak_bytes or usage.ru_maxrss * _MAXRSS_UNIT,
         exit_status=process.returncode,
         lines=tuple(lines),
@@ -120,14 +126,14 @@ def _stop(pid: int, *, is_first: bool, is_late: bool) -> None:
             os.kill(pid, signal.SIGINT)
 
 
-def tree_bytes(pid: int) -> int:
-    """Resident bytes of a process and all below it, shared memory counted once; 0 where that can't be known.
+def _resident_bytes(pids: Iterable[int]) -> int:
+    """Resident bytes of these processes, shared memory counted once; 0 where that can't be known.
 
     At least the largest peak that any of these processes has ever had.
     """
     private, shared, peak = 0, 0, 0
     page = os.sysconf("SC_PAGE_SIZE")
-    for member in _tree(pid):
+    for member in pids:
         try:
             fields = Path(f"/proc/{member}/statm").read_text(encoding="ascii").split()
         except OSError:
@@ -136,6 +142,15 @@ def tree_bytes(pid: int) -> int:
         private += (int(fields[1]) - int(fields[2])) * page
         shared = max(shared, int(fields[2]) * page)
     return max(private + shared, peak)
+
+
+def _processor_seconds(pid: int) -> float:
+    """Of the process itself; 0 if it has ended."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _own_peak(pid: int) -> int:

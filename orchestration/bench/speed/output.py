@@ -112,8 +112,12 @@ def _fixed_lines(fixed: FixedCost, imports: Sequence[tuple[str, float]]) -> Iter
     yield "## Fixed cost"
     yield ""
     first, empty = fixed.first_run.median_steps(), fixed.empty_day.median_steps()
-    rows = [(stage, _seconds(first.get(stage, 0)), _seconds(empty.get(stage, 0))) for stage in first | empty]
-    rows.append(("whole run", _seconds(fixed.first_run.seconds), _seconds(fixed.empty_day.seconds)))
+    rows: list[tuple[str, ...]] = [
+        (stage, _seconds(first.get(stage, 0)), _seconds(empty.get(stage, 0))) for stage in first | empty
+    ]
+    runs = (fixed.first_run, fixed.empty_day)
+    rows.append(("whole run", *(_seconds(run.seconds) for run in runs)))
+    rows.append(("processor time of it", *(_seconds(run.processor_seconds) for run in runs)))
     yield from _table(("stage, seconds", "first run, a small day", "a day without entries"), rows)
     yield ""
     yield from _table(("imports by package", "seconds"), ((name, f"{seconds:.2f}") for name, seconds in imports))
