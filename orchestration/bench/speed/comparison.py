@@ -74,10 +74,10 @@ class Entrant:
 
     @property
     def variable_seconds(self) -> float | None:
-        """Median less the fixed cost."""
-        if self.seconds is None or self.fixed_seconds is None:
+        """Median less the fixed cost; None if it is lost in the noise of the fixed cost."""
+        if self.seconds is None or self.fixed_seconds is None or self.seconds <= self.fixed_seconds:
             return None
-        return max(self.seconds - self.fixed_seconds, 0.001)
+        return self.seconds - self.fixed_seconds
 
     def median_steps(self) -> dict[str, float]:
         """Seconds of each step or stage, medians over the rounds."""
