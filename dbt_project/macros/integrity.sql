@@ -16,6 +16,26 @@
 {%- endmacro %}
 
 
+{% macro identity_hash(table, alias) -%}
+    {#- As ingestion hashes it in incoming.repeated. -#}
+    hash(
+        {%- for name in table.identity -%}
+            {{ alias }}.{{ name }}{{ ', ' if not loop.last }}
+        {%- endfor -%}
+    )
+{%- endmacro %}
+
+
+{% macro may_be_repeated(table, alias) -%}
+    {#- False only for rows whose identity stands once; cheap where it is false for all. -#}
+    {{ identity_hash(table, alias) }} in (
+        select repeated_hashes.identity_hash
+        from repeated_hashes
+        where repeated_hashes.table_name = '{{ table.name }}'
+    )
+{%- endmacro %}
+
+
 {% macro content_text(table, name, alias) -%}
     {#- A column's value as people write it; null as the word. -#}
     {%- set column = alias ~ '.' ~ name -%}
@@ -47,10 +67,13 @@
 
 {% macro is_bad_row(table, alias) -%}
     {#- Whether a row has a schema issue: its bad values are null, so it proves nothing else. -#}
-    row({{ alias }}.source_file, {{ alias }}.source_row) in (
-        select row(bad_rows.source_file, bad_rows.source_row)
+    exists (
+        select 1
         from bad_rows
-        where bad_rows.table_name = '{{ table.name }}'
+        where
+            bad_rows.table_name = '{{ table.name }}'
+            and bad_rows.source_file = {{ alias }}.source_file
+            and bad_rows.source_row = {{ alias }}.source_row
     )
 {%- endmacro %}
 

@@ -38,3 +38,9 @@
     {#- One value of the run's context: first_date, last_date, knowledge_at, landing_first_date. -#}
     (select run_context.{{ column }} from {{ source('policy', 'run_context') }} as run_context)
 {%- endmacro %}
+
+
+{% macro scope_value(column, scope='int_plan__scope') -%}
+    {#- The first day that this run computes of what is kept by day; in a whole build the calendar's first. -#}
+    (select scope.{{ column }} from {{ ref(scope) }} as scope)
+{%- endmacro %}

@@ -16,6 +16,7 @@ import duckdb
 from orchestration import landing
 from orchestration.checks import CHECKS, Kind
 from orchestration.contract import TABLES
+from orchestration.pipeline.build_plan import plan_whole
 from orchestration.pipeline.findings import INTEGRITY_STAGE, PUBLISHED_STAGE, STAGED_TABLE, stage_findings
 from orchestration.pipeline.run import ExitStatus, mark_accepted, read_context
 from orchestration.pipeline.steps import prepare_run
@@ -70,6 +71,7 @@ def judge_run(settings: Settings, run_id: str, first_date: date, last_date: date
             return Judgement(integrity, is_refused=True)
         landing.accept(connection, run.run_id)
         mark_accepted(connection, run.run_id)
+        plan_whole(connection, "a benchmark builds everything anew")
         build_models(connection, [*_PUBLISHED_MODELS, *_HEADLINE_MARTS])
         stage_findings(connection, run, PUBLISHED_STAGE)
         return Judgement(integrity | _staged(connection), is_refused=False)

@@ -10,18 +10,12 @@ import duckdb
 
 from orchestration.contract import TABLES, Table, raw_columns
 from orchestration.errors import RingfenceError
+from orchestration.landing.keys import identity_hash, same_identity
 from orchestration.landing.schemas import ACCEPTED_COLUMN, reset_incoming
 from orchestration.sql import quoted
+from orchestration.warehouse.built import forget_built
 
 _LATEST_LOAD = "(select max(load_number) from audit.load)"
-
-
-def same_identity(table: Table, left: str, right: str) -> str:
-    """SQL condition that two rows have one identity; identity columns that may be null compare as equal if both are."""
-    return " and ".join(
-        f"{left}.{name} {'=' if table.column(name).required else 'is not distinct from'} {right}.{name}"
-        for name in table.identity
-    )
 
 
 def accept(connection: duckdb.DuckDBPyConnection, run_id: str) -> dict[str, int]:
@@ -80,12 +74,13 @@ def _move_to_earlier_day(connection: duckdb.DuckDBPyConnection, table: Table) ->
     is_late = connection.execute(
         f"select (select min(partition_date) from incoming.{table.name})"
         f" < (select max(partition_date) from raw.{table.name})"
+        f" and exists(select 1 from incoming.repeated where table_name = {quoted(table.name)})"
     ).fetchall()[0][0]
     if not is_late:
         return
     identity = ", ".join(table.identity)
     first = "row(partition_date, source_file, source_row)"
-    connection.execute(
+    moved = connection.execute(
         f"""
         update raw.{table.name} as kept
         set partition_date = earlier.place[1], source_file = earlier.place[2], source_row = earlier.place[3],
@@ -97,27 +92,37 @@ def _move_to_earlier_day(connection: duckdb.DuckDBPyConnection, table: Table) ->
         ) as earlier
         where {same_identity(table, "kept", "earlier")} and earlier.place[1] < kept.partition_date
         """
-    )
+    ).fetchall()[0][0]
+    if moved:  # They were known earlier than the marts were built from.
+        forget_built(connection)
 
 
 def _append(connection: duckdb.DuckDBPyConnection, table: Table) -> int:
+    """Append what is new. Only rows whose identity hash is known to stand more than once are compared one by one."""
     names = ", ".join(name for name, _ in raw_columns(table))
-    identity = ", ".join(table.identity)
-    has_copies = connection.execute(
-        f"select exists(select 1 from incoming.{table.name} group by {identity} having count(*) > 1)"
-    ).fetchall()[0][0]
-    first = (
-        f" qualify row_number() over (partition by {identity} order by partition_date, source_file, source_row) = 1"
-        if has_copies
+    has_repeated, has_bad = connection.execute(
+        "select exists(select 1 from incoming.repeated where table_name = $1),"
+        " exists(select 1 from incoming.bad_row where table_name = $1)",
+        [table.name],
+    ).fetchall()[0]
+    # Even where policy lets a schema issue pass, a row that isn't what the contract says is never taken.
+    taken = f"incoming.{table.name} as arrived" + (
+        f" anti join (select source_file, source_row from incoming.bad_row where table_name = {quoted(table.name)})"
+        " as bad on arrived.source_file = bad.source_file and arrived.source_row = bad.source_row"
+        if has_bad
         else ""
     )
+    selects = f"select {names} from {taken}"
+    if has_repeated:
+        among = f"(select identity_hash from incoming.repeated where table_name = {quoted(table.name)})"
+        hashed, identity = identity_hash(table, "arrived"), ", ".join(table.identity)
+        selects = (
+            f"{selects} where {hashed} not in {among} union all select {names} from {taken}"
+            f" where {hashed} in {among}"
+            f" and not exists (select 1 from raw.{table.name} as kept where {same_identity(table, 'kept', 'arrived')})"
+            f" qualify row_number() over (partition by {identity} order by partition_date, source_file, source_row) = 1"
+        )
     inserted = connection.execute(
-        f"insert into raw.{table.name} ({names}, {ACCEPTED_COLUMN[0]})"
-        f" select {names}, {_LATEST_LOAD} from incoming.{table.name} as arrived"
-        f" where not exists (select 1 from raw.{table.name} as kept where {same_identity(table, 'kept', 'arrived')})"
-        # Even where policy lets a schema issue pass, a row that isn't what the contract says is never taken.
-        " and row(source_file, source_row) not in"
-        f" (select row(source_file, source_row) from incoming.bad_row where table_name = {quoted(table.name)})"
-        f"{first}"
+        f"insert into raw.{table.name} ({names}, {ACCEPTED_COLUMN[0]}) select {names}, {_LATEST_LOAD} from ({selects})"
     ).fetchall()
     return int(inserted[0][0])

@@ -47,6 +47,26 @@ _POLICY_TABLES: dict[str, tuple[str, dict[str, str]]] = {
             "previous_knowledge_at": "knowledge_at of the last accepted run; null if there is none",
         },
     ),
+    "build_plan": (
+        "What this run has to build of the models that are kept from run to run. Grain: one row.",
+        {
+            "is_whole": "whether everything is built anew; the built_ columns are null then",
+            "reason": "why it is, or that what was built before is continued",
+            "built_load_number": "largest accepted_load_number of the rows that were built from",
+            "built_knowledge_at": "knowledge time that was built for, UTC",
+            "built_last_date": "last day of the marts that were built",
+        },
+    ),
+    "built_asset_day": (
+        "What assets were worth when the kept models were last built. Grain: one row per asset and day; none in a "
+        "whole build.",
+        {
+            "as_of_date": "the day, UTC",
+            "asset": "the asset",
+            "price_usd": "USD per unit; null if unpriced",
+            "collateral_unit_usd": "USD per unit as collateral; null if unpriced",
+        },
+    ),
 }
 
 

@@ -1,6 +1,6 @@
-"""How a row is named: the bare key that findings, evidence and people use for it.
+"""How a row is named and told from others: its bare key, and its identity.
 
-What belongs here: the SQL text of a row's key. What doesn't: which columns are the key (the contract).
+What belongs here: the SQL text of both. What doesn't: which columns they are (the contract).
 """
 
 from __future__ import annotations
@@ -25,3 +25,16 @@ def row_key(table: Table, alias: str = "") -> str:
     The version (``recorded_at``) isn't part of it, so that all versions of one key have one name.
     """
     return " || '|' || ".join(key_text(table, name, alias) for name in table.key)
+
+
+def same_identity(table: Table, left: str, right: str) -> str:
+    """SQL condition that two rows have one identity; identity columns that may be null compare as equal if both are."""
+    return " and ".join(
+        f"{left}.{name} {'=' if table.column(name).required else 'is not distinct from'} {right}.{name}"
+        for name in table.identity
+    )
+
+
+def identity_hash(table: Table, alias: str) -> str:
+    """SQL for a hash of a row's identity: rows of different hashes have different identities, never the reverse."""
+    return f"hash({', '.join(f'{alias}.{name}' for name in table.identity)})"

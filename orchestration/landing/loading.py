@@ -21,6 +21,7 @@ from orchestration.landing.casts import Cast, cast_for, create_cast_macros
 from orchestration.landing.changes import Changes, find_changes, sha256_of
 from orchestration.landing.csv_text import CsvScan, scan_csv, scan_lines
 from orchestration.landing.discovery import FileFormat, LandingFile, discover_table
+from orchestration.landing.keys import identity_hash
 from orchestration.landing.issues import KEPT_PER_FILE, Issue, first_line, write_issues
 from orchestration.landing.rows import insert_rows
 from orchestration.landing.schemas import create_schemas, reset_incoming
@@ -82,6 +83,7 @@ def load_table(
         loader.load(source)
         if progress is not None:
             progress(f"{table.name}: {loader.files_done} of {len(changes.files)} files")
+    _record_repeated(connection, table)
     rows = _record_load(connection, table, changes, loader, run_id)
     notices = (*discovery.notices, *loader.notices)
     record_notices(connection, run_id, table.name, notices)
@@ -299,6 +301,24 @@ def find_issues(
         for row, column, value, expected, problem, content in rows
     ]
     return issues, total
+
+
+def _record_repeated(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
+    """Write ``incoming.repeated``: few rows if any, so that whoever compares identities need not look at all rows."""
+    arrived = identity_hash(table, "arrived")
+    connection.execute(
+        f"""
+        insert into incoming.repeated
+        select {quoted(table.name)}, identity_hash
+        from (
+            select {arrived} as identity_hash from incoming.{table.name} as arrived group by 1 having count(*) > 1
+            union
+            select {identity_hash(table, "kept")} as identity_hash
+            from raw.{table.name} as kept
+            where {identity_hash(table, "kept")} in (select {arrived} from incoming.{table.name} as arrived)
+        )
+        """
+    )
 
 
 def _record_load(

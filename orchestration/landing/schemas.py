@@ -56,6 +56,15 @@ INCOMING_TABLES: dict[str, tuple[str, tuple[tuple[str, str, str], ...]]] = {
             ("source_row", "bigint", "row in the file, header not counted"),
         ),
     ),
+    "repeated": (
+        "Hashes of identities that stand more than once in this run's rows, or in the accepted rows too. A hash that "
+        "isn't here belongs to rows whose identity is new; two identities may share one, so rows of a hash that is "
+        "here must be compared by their identity.",
+        (
+            ("table_name", "varchar", "table of the contract"),
+            ("identity_hash", "ubigint", "hash of the identity's columns, good within one run"),
+        ),
+    ),
 }
 
 

@@ -10,6 +10,7 @@ from datetime import date
 from orchestration import landing, progress
 from orchestration.contract import TABLES, Table
 from orchestration.landing import TableLoad
+from orchestration.pipeline.build_plan import close_plan, open_plan
 from orchestration.pipeline.gates import GateResult, context_of, entry_gate, exit_gate
 from orchestration.pipeline.judge import settle
 from orchestration.pipeline.run import ExitStatus, RunContext, close_run, open_run, read_context
@@ -70,14 +71,24 @@ def build_integrity_findings(settings: Settings) -> list[NodeResult]:
 
 
 def build_warehouse(settings: Settings) -> list[NodeResult]:
-    """Rebuild everything from staging to findings from the accepted rows, with dbt's tests."""
-    return run_dbt(
+    """Build everything from staging to findings from the accepted rows, with dbt's tests.
+
+    What is kept from run to run is continued by what is new, unless more than that changed.
+    """
+    with build_connection(settings.paths.build_file) as connection:
+        context = read_context(connection)
+        plan = open_plan(connection, context)
+    results = run_dbt(
         settings.paths.build_file,
         "build",
         artefacts=settings.paths.dbt_artefacts,
         exclude=(INTEGRITY_MODELS, "resource_type:unit_test", *_INNER_TESTS),
+        full_refresh=plan.is_whole,
         on_node=lambda name: progress.report("building", name),
     )
+    with build_connection(settings.paths.build_file) as connection:
+        close_plan(connection, context)
+    return results
 
 
 def judge_delivery(settings: Settings) -> GateResult:

@@ -196,11 +196,13 @@ def run_dbt(
     artefacts: Path,
     select: Sequence[str] = (),
     exclude: Sequence[str] = (),
+    full_refresh: bool = False,
     on_node: Callable[[str], None] | None = None,
 ) -> list[NodeResult]:
     """Run ``dbt <command>`` on the build file and return the nodes' outcomes.
 
-    ``on_node`` is called with each node's name when it has finished. Raises DbtError, naming the nodes, if any failed.
+    ``full_refresh`` builds incremental models anew; ``on_node`` is called with each node's name when it has finished.
+    Raises DbtError, naming the nodes, if any failed.
     """
 
     def on_event(event: Any) -> None:
@@ -210,6 +212,8 @@ def run_dbt(
     parsed = manifest()
     set_build_file(build_file)
     arguments = ["--no-write-json", command]
+    if full_refresh:
+        arguments.append("--full-refresh")
     if select:
         arguments += ["--select", *select]
     if exclude:

@@ -18,6 +18,7 @@ import pyarrow as pa
 from orchestration.audit import create_audit_schema
 from orchestration.contract import TABLES, Table, table
 from orchestration.landing.schemas import stored_columns
+from orchestration.pipeline.build_plan import plan_whole
 from orchestration.policy import load_policy, write_policy
 from orchestration.warehouse import compiled
 from orchestration.warehouse.compiled import DATABASE
@@ -96,6 +97,7 @@ def create_build_file(
             if table_rows:
                 insert_rows(connection, f"{schema}.{name}", table(name), table_rows)
         write_policy(connection, load_policy(policy_file))
+        plan_whole(connection, "a test builds everything anew")
         connection.execute(
             "create or replace table policy.run_context as select 'test' as run_id, ?::date as first_date,"
             " ?::date as last_date, (?::date + 1)::timestamp as knowledge_at, ?::date as landing_first_date,"

@@ -21,7 +21,8 @@ ledger_accounts as (
     from {{ ref('evidence__account') }}
 ),
 
-accounts as (
+-- Read for few rows or none: never kept as a whole.
+accounts as not materialized (
     select
         account_id,
         entity_id,
@@ -66,7 +67,7 @@ group_links as (
     from {{ ref('int_affiliates__group_link') }}
 ),
 
-attributes as (
+attributes as not materialized (
     select
         entity_id,
         attribute_type,
@@ -87,7 +88,7 @@ shared_attributes as (
     from {{ ref('int_affiliates__shared_attribute') }}
 ),
 
-snapshots as (
+snapshots as not materialized (
     select
         account_id,
         asset,

@@ -1,6 +1,7 @@
 {#- The largest entries up to a day are among those that were the largest of all so far on their own day, so only
     these are joined with findings: cost follows findings and days, not entries. -#}
-with entries as (
+-- Read for few rows or none: never kept as a whole.
+with entries as not materialized (
     select
         entry_id,
         account_id,

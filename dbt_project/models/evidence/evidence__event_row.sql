@@ -12,7 +12,8 @@ with findings as (
     inner join {{ ref('evidence__described_day') }} as described on findings.finding_number = described.finding_number
 ),
 
-entries as (
+-- Read for few rows or none: never kept as a whole.
+entries as not materialized (
     select
         entry_id,
         transaction_id,
@@ -25,7 +26,7 @@ entries as (
     from {{ ref('stg_landing__ledger_entries') }}
 ),
 
-transfers as (
+transfers as not materialized (
     select
         transfer_id,
         wallet_id,

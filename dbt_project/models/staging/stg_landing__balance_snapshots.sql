@@ -7,6 +7,7 @@ with arrived as (
         partition_date,
         source_file,
         source_row,
+        accepted_load_number,
         cast(partition_date as timestamp) as known_at,
         least(cast(as_of as date), partition_date) as as_of_date
     from {{ source('landing', 'balance_snapshots') }}
@@ -20,6 +21,7 @@ select
     partition_date,
     source_file,
     source_row,
+    accepted_load_number,
     known_at,
     as_of_date
 from arrived

@@ -13,6 +13,7 @@ with arrived as (
         partition_date,
         source_file,
         source_row,
+        accepted_load_number,
         greatest(recorded_at, cast(partition_date as timestamp)) as known_at,
         cast(effective_at as date) as effective_date
     from {{ source('landing', 'ledger_entries') }}
@@ -32,6 +33,7 @@ select
     partition_date,
     source_file,
     source_row,
+    accepted_load_number,
     known_at,
     effective_date
 from arrived

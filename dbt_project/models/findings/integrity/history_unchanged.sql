@@ -47,6 +47,9 @@ unreadable_partitions as (
         source_file,
         source_row
     from {{ source('incoming', name) }}
+    {%- if table.is_dated %}
+    where partition_date in (select kept.partition_date from {{ name }}_kept as kept)
+    {%- endif %}
 ),
 
 {{ name }}_missing as (

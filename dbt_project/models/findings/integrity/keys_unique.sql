@@ -14,6 +14,13 @@ bad_rows as (
     from {{ source('incoming', 'bad_row') }}
 ),
 
+repeated_hashes as (
+    select
+        table_name,
+        identity_hash
+    from {{ source('incoming', 'repeated') }}
+),
+
 {% for table in landing_tables() %}
 {%- set name = table.name -%}
 {{ name }}_arrived as (
@@ -21,7 +28,7 @@ bad_rows as (
         {{ table.columns | join(', ') }},
         partition_date
     from {{ source('incoming', name) }} as arrived
-    where not {{ is_bad_row(table, 'arrived') }}
+    where {{ may_be_repeated(table, 'arrived') }} and not {{ is_bad_row(table, 'arrived') }}
 ),
 
 -- Rows of a partition that was read again stand in the files: history_unchanged compares them.
@@ -30,7 +37,7 @@ bad_rows as (
         {{ table.columns | join(', ') }},
         partition_date
     from {{ source('landing', name) }} as kept
-    where not {{ read_again(table, 'kept') }}
+    where {{ may_be_repeated(table, 'kept') }} and not {{ read_again(table, 'kept') }}
 ),
 
 {{ name }}_repeated as (

@@ -1,4 +1,6 @@
-with arrived_entries as (
+{%- set ledger = landing_tables() | selectattr('name', 'equalto', 'ledger_entries') | first -%}
+
+with arrived_entries as not materialized (
     select
         entry_id,
         transaction_id,
@@ -10,7 +12,8 @@ with arrived_entries as (
     from {{ source('incoming', 'ledger_entries') }}
 ),
 
-kept_entries as (
+-- Read for few entries or none: never kept as a whole.
+kept_entries as not materialized (
     select
         entry_id,
         transaction_id,
@@ -43,9 +46,16 @@ touched as (
     group by transaction_id
 ),
 
+repeated_hashes as (
+    select
+        table_name,
+        identity_hash
+    from {{ source('incoming', 'repeated') }}
+),
+
 -- The same entry delivered twice counts once, as it was accepted: another content is keys_unique or history_unchanged,
 -- and no finding of its own here. Whether a leg is known yet doesn't matter: it was delivered.
-legs as (
+repeated_legs as (
     select distinct
         arrived.entry_id,
         arrived.transaction_id,
@@ -53,13 +63,28 @@ legs as (
         arrived.amount
     from arrived_entries as arrived
     where
-        not exists (
+        {{ may_be_repeated(ledger, 'arrived') }}
+        and not exists (
             select 1 from kept_entries as kept
             where kept.entry_id = arrived.entry_id
         )
+),
+
+legs as (
+    select
+        arrived.transaction_id,
+        arrived.asset,
+        arrived.amount
+    from arrived_entries as arrived
+    where not {{ may_be_repeated(ledger, 'arrived') }}
     union all
     select
-        kept.entry_id,
+        repeated_legs.transaction_id,
+        repeated_legs.asset,
+        repeated_legs.amount
+    from repeated_legs
+    union all
+    select
         kept.transaction_id,
         kept.asset,
         kept.amount
@@ -71,13 +96,22 @@ legs as (
         )
 ),
 
+-- One key with two contents is keys_unique.
+contested as (
+    select
+        transaction_id,
+        asset
+    from repeated_legs
+    group by transaction_id, asset, entry_id
+    having count(*) > 1
+),
+
 -- Whole units and fractions are summed apart: amounts at the limit of the type would overflow together.
 sums as (
     select
         transaction_id,
         asset,
         count(*) as leg_count,
-        count(distinct entry_id) as entry_count,
         sum(cast(trunc(amount) as decimal(20, 0))) as whole_sum,
         sum(cast(amount - trunc(amount) as decimal(18, 18))) as fraction_sum
     from legs
@@ -89,10 +123,10 @@ carried as (
         transaction_id,
         asset,
         leg_count,
-        entry_count,
         whole_sum + cast(trunc(fraction_sum) as decimal(38, 0)) as whole_sum,
         fraction_sum - trunc(fraction_sum) as fraction_sum
     from sums
+    where whole_sum <> 0 or fraction_sum <> 0
 ),
 
 unbalanced as (
@@ -106,10 +140,8 @@ unbalanced as (
         try_cast(carried.whole_sum as decimal(38, 18)) + carried.fraction_sum as difference
     from carried
     inner join touched on carried.transaction_id = touched.transaction_id
-    where
-        (carried.whole_sum <> 0 or carried.fraction_sum <> 0)
-        -- One key with two contents is keys_unique.
-        and carried.leg_count = carried.entry_count
+    anti join contested on carried.transaction_id = contested.transaction_id and carried.asset = contested.asset
+    where carried.whole_sum <> 0 or carried.fraction_sum <> 0
 ),
 
 -- What a file that isn't read in full holds of a transaction isn't known.

@@ -1,8 +1,17 @@
-with run_context as (
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='recompute_days',
+        meta={'first_day': {'scope': 'int_plan__valuation_scope', 'column': 'first_valued_date'}},
+    )
+}}
+
+with scope as (
     select
-        landing_first_date,
-        calendar_last_date
-    from {{ source('policy', 'run_context') }}
+        valuation_scope.first_valued_date,
+        run_context.calendar_last_date
+    from {{ ref('int_plan__valuation_scope') }} as valuation_scope
+    cross join {{ source('policy', 'run_context') }} as run_context
 ),
 
 assets as (
@@ -20,6 +29,7 @@ position_totals as (
         account_id,
         sum(counted_usd) as unrealised_usd
     from {{ ref('int_liabilities__position_daily') }}
+    where as_of_date >= (select scope.first_valued_date from scope)
     group by as_of_date, account_id
 ),
 
@@ -29,6 +39,7 @@ subjects as (
         as_of_date,
         account_id
     from {{ ref('int_liabilities__negative_balance') }}
+    where as_of_date >= (select scope.first_valued_date from scope)
     union
     select
         as_of_date,
@@ -46,11 +57,11 @@ balance_intervals as (
         balance_change.account_id,
         balance_change.asset,
         balance_change.balance,
-        greatest(balance_change.effective_date, run_context.landing_first_date) as from_date,
-        least(balance_change.next_effective_date, run_context.calendar_last_date + 1) as to_date
+        greatest(balance_change.effective_date, scope.first_valued_date) as from_date,
+        least(balance_change.next_effective_date, scope.calendar_last_date + 1) as to_date
     from {{ ref('int_liabilities__balance_change') }} as balance_change
     semi join subject_accounts on balance_change.account_id = subject_accounts.account_id
-    cross join run_context
+    cross join scope
     where balance_change.balance <> 0
 ),
 

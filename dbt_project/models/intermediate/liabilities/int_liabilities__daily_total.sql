@@ -1,6 +1,15 @@
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='recompute_days',
+        meta={'first_day': {'scope': 'int_plan__scope', 'column': 'first_balance_date'}},
+    )
+}}
+
 with calendar as (
     select as_of_date
     from {{ ref('int_time__day') }}
+    where as_of_date >= {{ scope_value('first_balance_date') }}
 ),
 
 account_relations as (
@@ -24,6 +33,39 @@ balances as (
     where balance <> 0
 ),
 
+{% if is_continued() -%}
+-- Accounts of which a relation begins or ends on a day that is computed: their standing balances move with it.
+switching_accounts as (
+    select distinct account_id
+    from account_relations
+    where
+        (from_date >= {{ scope_value('first_balance_date') }} and from_date > {{ run_value('landing_first_date') }})
+        or (to_date >= {{ scope_value('first_balance_date') }} and to_date <= {{ run_value('calendar_last_date') }})
+),
+
+moving_balances as (
+    select *
+    from balances
+    where
+        from_date >= {{ scope_value('first_balance_date') }}
+        or to_date >= {{ scope_value('first_balance_date') }}
+        or account_id in (select switching_accounts.account_id from switching_accounts)
+),
+
+brought_forward as (
+    select
+        as_of_date,
+        asset,
+        relation,
+        liability,
+        receivable,
+        accounts
+    from {{ this }}
+    where as_of_date = {{ scope_value('first_balance_date') }} - 1
+),
+
+{% endif -%}
+
 -- A balance under one relation of its account's owner: a switch of relation ends it here and starts it there.
 -- What lies in a suspense account belongs to a customer until it is cleared; what is missing there, to its owner.
 holdings as (
@@ -36,7 +78,7 @@ holdings as (
         balances.balance,
         greatest(balances.from_date, account_relations.from_date) as from_date,
         least(balances.to_date, account_relations.to_date) as to_date
-    from balances
+    from {{ 'moving_balances' if is_continued() else 'balances' }} as balances
     inner join account_relations
         on
             balances.account_id = account_relations.account_id
@@ -54,6 +96,7 @@ starts as (
         sum(balance) filter (where balance < 0) as receivable,
         count(*) as accounts
     from holdings
+    where from_date >= {{ scope_value('first_balance_date') }}
     group by asset, relation, from_date
 ),
 
@@ -66,6 +109,7 @@ ends as (
         sum(balance) filter (where balance < 0) as receivable,
         count(*) as accounts
     from holdings
+    where to_date >= {{ scope_value('first_balance_date') }}
     group by asset, relation, to_date
 ),
 
@@ -74,7 +118,22 @@ first_days as (
         asset,
         relation,
         min(as_of_date) as first_date
-    from starts
+    from
+        {%- if is_continued() %} (
+            select
+                as_of_date,
+                asset,
+                relation
+            from starts
+            union all
+            select
+                as_of_date,
+                asset,
+                relation
+            from brought_forward
+        ) as begun
+        {%- else %} starts
+        {%- endif %}
     group by asset, relation
 ),
 
@@ -103,11 +162,18 @@ changes as (
 )
 
 select
-    as_of_date,
-    asset,
-    relation,
-    cast(sum(liability) over history as decimal(38, 18)) as liability,
-    cast(sum(receivable) over history as decimal(38, 18)) as receivable,
-    cast(sum(accounts) over history as bigint) as accounts
+    changes.as_of_date,
+    changes.asset,
+    changes.relation,
+    {%- for column, type in [('liability', 'decimal(38, 18)'), ('receivable', 'decimal(38, 18)'), ('accounts', 'bigint')] %}
+    cast(
+        {% if is_continued() %}coalesce(brought_forward.{{ column }}, 0) + {% endif -%}
+        sum(changes.{{ column }}) over history as {{ type }}
+    ) as {{ column }}{{ ',' if not loop.last }}
+    {%- endfor %}
 from changes
-window history as (partition by asset, relation order by as_of_date)
+{%- if is_continued() %}
+left join brought_forward
+    on changes.asset = brought_forward.asset and changes.relation = brought_forward.relation
+{%- endif %}
+window history as (partition by changes.asset, changes.relation order by changes.as_of_date)

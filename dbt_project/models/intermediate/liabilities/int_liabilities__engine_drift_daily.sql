@@ -1,8 +1,17 @@
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='recompute_days',
+        meta={'first_day': {'scope': 'int_plan__scope', 'column': 'first_engine_date'}},
+    )
+}}
+
 with calendar as (
     select
         as_of_date,
         day_end
     from {{ ref('int_time__day') }}
+    where as_of_date >= {{ scope_value('first_engine_date') }}
 ),
 
 external_accounts as (
@@ -30,15 +39,15 @@ snapshots as (
         as_of,
         balance
     from {{ ref('stg_landing__balance_snapshots') }}
+    where as_of_date >= {{ scope_value('first_engine_date') }}
 ),
 
 snapshot_moments as (
     select
         as_of_date,
-        min(as_of) as first_as_of,
-        max(as_of) as last_as_of
-    from snapshots
-    group by as_of_date
+        first_as_of,
+        last_as_of
+    from {{ ref('int_liabilities__snapshot_moment') }}
 ),
 
 -- The moment of a day at which an account that has no snapshot is asked for one: when the day's last ones were taken.
@@ -173,7 +182,7 @@ balance_intervals as (
         balance_change.account_id,
         balance_change.asset,
         balance_change.balance,
-        greatest(balance_change.effective_date, {{ run_value('landing_first_date') }}) as from_date,
+        greatest(balance_change.effective_date, {{ scope_value('first_engine_date') }}) as from_date,
         least(balance_change.next_effective_date, {{ run_value('calendar_last_date') }} + 1) as to_date
     from {{ ref('int_liabilities__balance_change') }} as balance_change
     where balance_change.balance <> 0

@@ -1,19 +1,19 @@
-with run_context as (
-    select
-        landing_first_date,
-        calendar_last_date
-    from {{ source('policy', 'run_context') }}
-),
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='recompute_days',
+        meta={'first_day': {'scope': 'int_plan__scope', 'column': 'first_balance_date'}},
+    )
+}}
 
-negative_intervals as (
+with negative_intervals as (
     select
         balance_change.account_id,
         balance_change.asset,
         balance_change.balance,
-        greatest(balance_change.effective_date, run_context.landing_first_date) as from_date,
-        least(balance_change.next_effective_date, run_context.calendar_last_date + 1) as to_date
+        greatest(balance_change.effective_date, {{ scope_value('first_balance_date') }}) as from_date,
+        least(balance_change.next_effective_date, {{ run_value('calendar_last_date') }} + 1) as to_date
     from {{ ref('int_liabilities__balance_change') }} as balance_change
-    cross join run_context
     where balance_change.balance < 0
 ),
 

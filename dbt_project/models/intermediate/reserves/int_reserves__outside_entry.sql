@@ -1,4 +1,14 @@
-with entries as (
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='delete+insert',
+        unique_key='transaction_id',
+    )
+}}
+
+{%- set all_entries, touched_entries = ref('stg_landing__ledger_entries'), ref('int_plan__touched_entry') -%}
+-- Read twice, each time for some of them: never kept as a whole.
+with entries as not materialized (
     select
         entry_id,
         transaction_id,
@@ -11,7 +21,7 @@ with entries as (
         partition_date,
         known_at,
         nullif(trim(reference), '') as reference
-    from {{ ref('stg_landing__ledger_entries') }}
+    from {{ touched_entries if is_continued() else all_entries }}
 ),
 
 external_accounts as (
@@ -54,7 +64,10 @@ candidates as (
     from entries
     left join external_transactions on entries.transaction_id = external_transactions.transaction_id
     left join external_accounts on entries.account_id = external_accounts.account_id
-    where external_transactions.transaction_id is not null or entries.entry_type in ('deposit', 'withdrawal')
+    where
+        (external_transactions.transaction_id is not null or entries.entry_type in ('deposit', 'withdrawal'))
+        -- What an opening books inside the exchange is many rows that nothing is asked of.
+        and (entries.entry_type <> 'opening' or external_accounts.account_id is not null)
 ),
 
 fee_transactions as (
@@ -63,7 +76,7 @@ fee_transactions as (
     where entry_type = 'fee'
 ),
 
--- Openings are many and have no fee: only transactions with one are looked at leg by leg.
+-- Only transactions with one are looked at leg by leg.
 legs_around_fees as (
     select
         candidates.transaction_id,

@@ -1,4 +1,15 @@
-with entries as (
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='delete+insert',
+        unique_key='transaction_id',
+    )
+}}
+
+{%- set all_entries, touched_entries = ref('stg_landing__ledger_entries'), ref('int_plan__touched_entry') -%}
+
+-- Read several times, each time for few entries: never kept as a whole.
+with entries as not materialized (
     select
         entry_id,
         transaction_id,
@@ -8,7 +19,7 @@ with entries as (
         entry_type,
         effective_date,
         known_at
-    from {{ ref('stg_landing__ledger_entries') }}
+    from {{ touched_entries if is_continued() else all_entries }}
     where amount <> 0
 ),
 
