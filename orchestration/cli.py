@@ -10,7 +10,7 @@ import sys
 import traceback
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -18,6 +18,10 @@ from orchestration.bench.speed.curves import Curve
 from orchestration.errors import ConfigurationError, RingfenceError
 from orchestration.reading.formats import OutputFormat
 from orchestration.settings import checked_memory_limit
+
+if TYPE_CHECKING:
+    from orchestration.runner import RunResult
+    from orchestration.settings import Settings
 
 app = typer.Typer(
     add_completion=False,
@@ -119,6 +123,11 @@ def run(
         from orchestration.runner import run_days
 
         result = run_days(settings, first_date, last_date, verbose=verbose)
+    _end_of_run(settings, result, first_date, last_date, verbose=verbose)
+
+
+def _end_of_run(settings: Settings, result: RunResult, first: date, last: date, *, verbose: bool) -> NoReturn:
+    """Show what a run came to, and exit with its status."""
     from orchestration.pipeline.run import ExitStatus
     from orchestration.reading.summary import summary_lines
 
@@ -126,10 +135,42 @@ def run(
         if verbose and result.traceback:
             typer.echo(result.traceback, err=True)
         raise RingfenceError(result.message)
-    _print_lines(summary_lines(settings.paths, result, first_date, last_date))
+    _print_lines(summary_lines(settings.paths, result, first, last))
     if result.status is not ExitStatus.PASSED:
         typer.echo(_one_line(result.message), err=True)
     raise typer.Exit(int(result.status))
+
+
+@app.command()
+def rebuild(
+    landing: LandingFolder,
+    warehouse: WarehouseFolder,
+    is_verified: Annotated[
+        bool, typer.Option("--verify", help="Change nothing: rebuild beside the warehouse, and compare every mart.")
+    ] = False,
+    policy: PolicyFile = None,
+    verbose: Verbose = False,
+) -> None:
+    """Build all marts anew from the accepted rows; or prove that they are what the landing zone gives."""
+    from orchestration.reading.console import progress_shown
+    from orchestration.settings import from_environment
+
+    settings = from_environment(landing=landing, warehouse=warehouse, policy_file=policy)
+    with progress_shown(enabled=not verbose):
+        if is_verified:
+            from orchestration.rebuild import verify
+
+            comparisons = verify(settings)
+        else:
+            from orchestration.rebuild import rebuild_whole
+
+            result, day = rebuild_whole(settings, verbose=verbose)
+    if not is_verified:
+        _end_of_run(settings, result, day, day, verbose=verbose)
+    from orchestration.reading.comparison import comparison_lines
+
+    _print_lines(comparison_lines(comparisons))
+    raise typer.Exit(0 if all(comparison.is_equal for comparison in comparisons) else 4)
 
 
 @app.command()

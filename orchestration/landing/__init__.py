@@ -8,6 +8,7 @@ finding, ``discard``. A process killed at any point leaves a build file on which
 from __future__ import annotations
 
 from orchestration.landing.acceptance import accept, discard
+from orchestration.landing.changes import changed_partitions
 from orchestration.landing.discovery import Discovery, discover, unknown_folders
 from orchestration.landing.evidence import (
     collect_finding_sources,
@@ -21,6 +22,7 @@ __all__ = [
     "Discovery",
     "TableLoad",
     "accept",
+    "changed_partitions",
     "collect_finding_sources",
     "collect_restatement_sources",
     "collect_source_rows",

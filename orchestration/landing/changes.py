@@ -14,7 +14,7 @@ from pathlib import Path
 import duckdb
 
 from orchestration.contract import Table
-from orchestration.landing.discovery import Discovery, LandingFile, Partition
+from orchestration.landing.discovery import Discovery, LandingFile, Partition, discover_table
 
 _CHUNK = 1 << 20
 
@@ -96,3 +96,12 @@ def find_changes(connection: duckdb.DuckDBPyConnection, table: Table, discovery:
         )
         (unchanged if is_same else changed).append(partition)
     return Changes(tuple(changed), tuple(unchanged), tuple(file for files in gone.values() for file in files))
+
+
+def changed_partitions(
+    connection: duckdb.DuckDBPyConnection, landing: Path, table: Table, up_to: date
+) -> tuple[str, ...]:
+    """Names of the table's partitions, or of its files that are gone, that differ from what was last accepted."""
+    changes = find_changes(connection, table, discover_table(landing, table, up_to), up_to)
+    changed = [str(partition.partition_date or "reference table") for partition in changes.partitions]
+    return (*changed, *(gone.relative for gone in changes.gone))

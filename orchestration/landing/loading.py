@@ -21,8 +21,8 @@ from orchestration.landing.casts import Cast, cast_for, create_cast_macros
 from orchestration.landing.changes import Changes, find_changes, sha256_of
 from orchestration.landing.csv_text import CsvScan, scan_csv, scan_lines
 from orchestration.landing.discovery import FileFormat, LandingFile, discover_table
-from orchestration.landing.keys import identity_hash
 from orchestration.landing.issues import KEPT_PER_FILE, Issue, first_line, write_issues
+from orchestration.landing.keys import identity_hash
 from orchestration.landing.rows import insert_rows
 from orchestration.landing.schemas import create_schemas, reset_incoming
 from orchestration.landing.sources import (

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -24,18 +24,29 @@ from orchestration.warehouse.dbt import compile_nodes, prepare_project
 DATABASE = Path(BUILD_FILE_NAME).stem
 """Name of the database that the compiled SQL speaks of: that of a build file."""
 
-_COMPILED_FILE = "compiled.json"
+_COMPILED_FILE = "compiled_models.json"
 
 
 @dataclass(frozen=True, slots=True)
 class CompiledModel:
-    """One model or seed. ``kind`` is table or view; ``sql`` of a seed reads its file."""
+    """One model or seed. ``kind`` is table or view; ``sql`` of a seed reads its file.
+
+    A model that is kept from run to run has two statements more: ``continued_sql`` gives the rows that are added, and
+    ``forgets`` is the condition on rows built before that they take the place of (``added`` being the new rows).
+    """
 
     name: str
     schema: str
     kind: str
     sql: str
     parents: tuple[str, ...]
+    continued_sql: str | None = None
+    forgets: str | None = None
+
+    @property
+    def place(self) -> str:
+        """The relation's name with its schema."""
+        return f"{self.schema}.{self.name}"
 
 
 @cache
@@ -54,14 +65,16 @@ def compiled_project() -> dict[str, CompiledModel]:
 
 
 def _compile() -> list[CompiledModel]:
+    # Compiling again changes the nodes that were compiled before, so what is wanted of them is taken in between.
+    continued = {key: node.compiled_code for key, node in compile_nodes(is_continued=True).items()}
     nodes = compile_nodes()
     order = TopologicalSorter(
         {key: [parent for parent in node.depends_on_nodes if parent in nodes] for key, node in nodes.items()}
     )
-    return [_compiled(nodes[key], nodes) for key in order.static_order()]
+    return [_compiled(nodes[key], nodes, continued[key]) for key in order.static_order()]
 
 
-def _compiled(node: Any, nodes: Mapping[str, Any]) -> CompiledModel:
+def _compiled(node: Any, nodes: Mapping[str, Any], continued_sql: str) -> CompiledModel:
     if str(node.resource_type) == "seed":
         types = ", ".join(f"'{name}': '{type_}'" for name, type_ in node.config.column_types.items())
         file = DBT_PROJECT / node.original_file_path
@@ -69,7 +82,21 @@ def _compiled(node: Any, nodes: Mapping[str, Any]) -> CompiledModel:
         return CompiledModel(node.name, node.schema, "table", sql, ())
     parents = tuple(nodes[key].name for key in node.depends_on_nodes if key in nodes)
     kind = "view" if node.config.materialized == "view" else "table"
-    return CompiledModel(node.name, node.schema, kind, node.compiled_code, parents)
+    model = CompiledModel(node.name, node.schema, kind, node.compiled_code, parents)
+    if node.config.materialized != "incremental":
+        return model
+    return replace(model, continued_sql=continued_sql, forgets=_forgets(node, nodes))
+
+
+def _forgets(node: Any, nodes: Mapping[str, Any]) -> str:
+    """What the node's incremental strategy deletes: see ``dbt_project/macros/continued.sql``."""
+    if node.config.incremental_strategy == "recompute_days":
+        first_day = node.config.meta["first_day"]
+        scope = next(parent for parent in nodes.values() if parent.name == first_day["scope"])
+        return f"as_of_date >= (select {first_day['column']} from {scope.schema}.{scope.name})"
+    keys = [node.config.unique_key] if isinstance(node.config.unique_key, str) else node.config.unique_key
+    columns = ", ".join(keys)
+    return f"({columns}) in (select ({columns}) from added)"
 
 
 def with_parents(names: Sequence[str]) -> list[CompiledModel]:
@@ -85,10 +112,18 @@ def with_parents(names: Sequence[str]) -> list[CompiledModel]:
     return [model for name, model in project.items() if name in wanted]
 
 
-def build_models(connection: duckdb.DuckDBPyConnection, names: Sequence[str]) -> None:
-    """Build these models and all they are built from, in place of what was built before."""
+def build_models(connection: duckdb.DuckDBPyConnection, names: Sequence[str], *, is_whole: bool = True) -> None:
+    """Build these models and all they are built from, in place of what was built before.
+
+    Unless ``is_whole``, what is kept from run to run is continued (``policy.build_plan`` must say so too).
+    """
     models = with_parents(names)
     for schema in sorted({model.schema for model in models}):
         connection.execute(f"create schema if not exists {schema}")
     for model in models:
-        connection.execute(f"create or replace {model.kind} {model.schema}.{model.name} as {model.sql}")
+        if is_whole or model.continued_sql is None:
+            connection.execute(f"create or replace {model.kind} {model.place} as {model.sql}")
+        else:
+            connection.execute(f"create or replace temp table added as {model.continued_sql}")
+            connection.execute(f"delete from {model.place} where {model.forgets}")
+            connection.execute(f"insert into {model.place} by name from added")

@@ -227,12 +227,16 @@ def run_dbt(
     return results
 
 
-def compile_nodes() -> dict[str, Any]:
-    """All models and seeds by unique id as dbt's nodes, compiled for a build file. Raises DbtError if any doesn't."""
+def compile_nodes(*, is_continued: bool = False) -> dict[str, Any]:
+    """All models and seeds by unique id as dbt's nodes, compiled for a build file. Raises DbtError if any doesn't.
+
+    ``is_continued`` compiles incremental models as they continue what was built, instead of building it.
+    """
     with tempfile.TemporaryDirectory() as scratch, _connections_closed():
         set_build_file(Path(scratch, BUILD_FILE_NAME))
         arguments = ["--no-write-json", "compile", "--no-populate-cache", "--no-introspect"]
         arguments += ["--select", "resource_type:model", "resource_type:seed"]
+        arguments += ["--vars", json.dumps({"is_continued": is_continued})]
         outcome = _invoke(arguments, Path(scratch), manifest=manifest())
     failed = [f"{item.node.name}: {_one_line(item.message)}" for item in outcome.results if item.message]
     if any(_node_result(item).is_failure for item in outcome.results):

@@ -17,7 +17,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from orchestration.bench.exchange import Judgement, judge_run
+from orchestration.bench.exchange import judge_run
 from orchestration.pipeline.run import ExitStatus
 from orchestration.runner import run_days
 from orchestration.settings import Settings
@@ -37,7 +37,7 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("good")
     write_landing(healthy_exchange(), folder / "landing")
     judgement = judge_run(Settings(folder / "landing", folder / "warehouse"), "good", GOOD_DAY, GOOD_DAY)
-    assert judgement == Judgement(frozenset(), is_refused=False)
+    assert (judgement.findings, judgement.refusal) == (frozenset(), None)
     return folder
 
 
