@@ -111,8 +111,7 @@ def _what_changed(connection: duckdb.DuckDBPyConnection, context: RunContext, bu
 
 
 _IS_NEW = (
-    "added.recorded_at < $now"
-    " and (added.accepted_load_number > $load_number or added.recorded_at >= $knowledge_at)"
+    "added.recorded_at < $now and (added.accepted_load_number > $load_number or added.recorded_at >= $knowledge_at)"
 )
 
 # Who is related to whom holds for all of history, so that a change moves balances of every day.

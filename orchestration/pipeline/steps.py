@@ -10,7 +10,7 @@ from datetime import date
 from orchestration import landing, progress
 from orchestration.contract import TABLES, Table
 from orchestration.landing import TableLoad
-from orchestration.pipeline.build_plan import close_plan, open_plan
+from orchestration.pipeline.build_plan import close_plan, open_plan, plan_whole
 from orchestration.pipeline.gates import GateResult, context_of, entry_gate, exit_gate
 from orchestration.pipeline.judge import settle
 from orchestration.pipeline.run import ExitStatus, RunContext, close_run, open_run, read_context
@@ -40,7 +40,7 @@ def prepare_run(settings: Settings, run_id: str, first_date: date, last_date: da
     with build_connection(settings.paths.build_file) as connection:
         landing.create_schemas(connection)
         landing.record_notices(connection, run_id, None, landing.unknown_folders(settings.landing))
-        return open_run(
+        context = open_run(
             connection,
             policy,
             run_id=run_id,
@@ -49,6 +49,8 @@ def prepare_run(settings: Settings, run_id: str, first_date: date, last_date: da
             landing_first_date=discovery.first_date,
             was_published=lambda earlier: any(settings.paths.snapshots.glob(f"*_{earlier}.duckdb")),
         )
+        plan_whole(connection, "not decided before rows are accepted")
+        return context
 
 
 def load_incoming(settings: Settings, table: Table) -> TableLoad:

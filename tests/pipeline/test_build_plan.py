@@ -49,7 +49,7 @@ def start(
 
 def add_entity(connection: duckdb.DuckDBPyConnection, entity: str, kind: str, recorded: str, load: int = 0) -> None:
     connection.execute(
-        "insert into raw.entities (entity_id, entity_type, recorded_at, load_number) values (?, ?, ?, ?)",
+        "insert into raw.entities (entity_id, entity_type, recorded_at, accepted_load_number) values (?, ?, ?, ?)",
         [entity, kind, recorded, load],
     )
 
@@ -58,7 +58,7 @@ def add_account(
     connection: duckdb.DuckDBPyConnection, account: str, entity: str, class_: str, recorded: str, load: int = 0
 ) -> None:
     connection.execute(
-        "insert into raw.accounts (account_id, entity_id, account_class, recorded_at, load_number)"
+        "insert into raw.accounts (account_id, entity_id, account_class, recorded_at, accepted_load_number)"
         " values (?, ?, ?, ?, ?)",
         [account, entity, class_, recorded, load],
     )
@@ -67,7 +67,7 @@ def add_account(
 def add_link(connection: duckdb.DuckDBPyConnection, recorded: str, load: int) -> None:
     connection.execute(
         "insert into raw.entity_links (parent_entity_id, child_entity_id, link_type, valid_from, recorded_at,"
-        " load_number) values ('exchange', 'fund', 'control', '2026-01-01', ?, ?)",
+        " accepted_load_number) values ('exchange', 'fund', 'control', '2026-01-01', ?, ?)",
         [recorded, load],
     )
 

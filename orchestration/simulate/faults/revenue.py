@@ -104,14 +104,14 @@ class _Licence(_Revenue):
 
 
 class AffiliatePaysLicence(_Licence):
-    """An affiliate pays two fifths of what the exchange earned."""
+    """An affiliate pays four fifths of what the exchange earned."""
 
     name = "affiliate_pays_licence"
     check = "revenue_not_affiliate"
     form = OBVIOUS
-    description = "An affiliate pays a licence fee of two fifths of what the exchange earned in the month."
+    description = "An affiliate pays a licence fee of four fifths of what the exchange earned in the month."
     touches = frozenset({"affiliates' revenue"})
-    share = "0.4"
+    share = "0.8"
 
     @override
     def prepare(self, world: World, paths: PricePaths) -> None:
@@ -199,7 +199,7 @@ class FeesInOwnToken(_OwnTokenIncome):
     name = "fees_in_own_token"
     check = "revenue_not_own_token"
     form = OBVIOUS
-    description = "A customer pays a listing fee in own tokens, worth at mark most of what all others paid."
+    description = "A customer pays a listing fee in own tokens, worth at mark more than all others paid."
     touches = frozenset({"own-token revenue"})
     offset = -4
 
@@ -207,7 +207,7 @@ class FeesInOwnToken(_OwnTokenIncome):
     def evening(self, today: Today) -> None:
         """Pay."""
         if today.day == self.plan.day:
-            self.pay_fee(today, self.so_far_usd(today) * Decimal("0.7"))
+            self.pay_fee(today, self.so_far_usd(today) * Decimal("1.3"))
 
     @override
     def findings(self, outcome: Outcome) -> Iterator[Finding]:
