@@ -7,6 +7,7 @@ exchange is healthy until the fourth day, when a customer is let go short of dol
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -135,6 +136,25 @@ def test_what_fails_is_published_all_the_same(story: Story) -> None:
     assert query(story.warehouse, "select count(*) from audit.finding") == [(1,)]
     ((evidence,),) = query(story.warehouse, "select evidence from audit.finding")
     assert query(story.warehouse, evidence)
+
+
+def test_each_mart_is_what_the_landing_zone_gives_and_one_that_was_changed_is_told(
+    story: Story, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copy = WarehousePaths(tmp_path / "copy").published_file
+    copy.parent.mkdir()
+    shutil.copyfile(WarehousePaths(story.warehouse).published_file, copy)
+    with duckdb.connect(str(copy)) as connection:
+        connection.execute(f"update marts.fct_solvency_daily set net_gap_usd = 0 where as_of_date = '{BAD}'")
+    status = cli._invoke(["rebuild", "--landing", str(story.landing), "--warehouse", str(copy.parent), "--verify"])
+    *marts, verdict = capsys.readouterr().out.strip().splitlines()
+    different = [line for line in marts if "DIFFERENT" in line]
+    assert status == 4
+    assert verdict.startswith("DIFFERENT: 1 of ")
+    assert len(different) == 1
+    assert different[0].startswith("fct_solvency_daily ")
+    assert different[0].endswith(f"first on {BAD}")
+    assert not (copy.parent / "rebuild").exists()
 
 
 def test_the_run_is_red_in_dagster_and_says_why(story: Story) -> None:
