@@ -9,6 +9,23 @@
 {%- endmacro %}
 
 
+{% macro built_rows(columns) -%}
+    {#- What the model holds of the build before, as a relation; without rows if everything is built anew. `columns` maps
+        its columns to their types. -#}
+    {%- if is_continued() -%}
+        {{ this }}
+    {%- else -%}
+        (
+            select
+            {%- for name, type in columns.items() %}
+                cast(null as {{ type }}) as {{ name }}{{ ',' if not loop.last }}
+            {%- endfor %}
+            where false
+        )
+    {%- endif -%}
+{%- endmacro %}
+
+
 {% macro get_incremental_recompute_days_sql(arguments) -%}
     {#- The strategy of models kept by day: what was built from the first day of the scope on makes way for what was
         computed now, also where nothing takes its place. `meta.first_day` names the scope and its column. -#}

@@ -7,7 +7,14 @@
 }}
 
 {%- set all_entries, new_entries = ref('stg_landing__ledger_entries'), ref('int_plan__new_entry') -%}
-{%- set touched_balances = ref('int_plan__touched_balance') -%}
+{%- set columns = {
+    'account_id': 'varchar',
+    'asset': 'varchar',
+    'effective_date': 'date',
+    'change': 'decimal(38, 18)',
+    'balance': 'decimal(38, 18)',
+    'next_effective_date': 'date',
+} -%}
 
 with external_accounts as (
     select account_id
@@ -15,18 +22,6 @@ with external_accounts as (
     where account_class = 'external'
 ),
 
-daily_change as (
-    select
-        entries.account_id,
-        entries.asset,
-        entries.effective_date,
-        sum(entries.amount) as change
-    from {{ new_entries if is_continued() else all_entries }} as entries
-    anti join external_accounts on entries.account_id = external_accounts.account_id
-    group by entries.account_id, entries.asset, entries.effective_date
-),
-
-{% if is_continued() -%}
 -- Of a balance with new entries, the rows from the last one before them on are counted again; earlier ones stand.
 built as (
     select
@@ -35,8 +30,8 @@ built as (
         built.effective_date,
         built.change,
         built.balance
-    from {{ this }} as built
-    inner join {{ touched_balances }} as touched
+    from {{ built_rows(columns) }} as built
+    inner join {{ ref('int_plan__touched_balance') }} as touched
         on
             built.account_id = touched.account_id
             and built.asset = touched.asset
@@ -52,60 +47,47 @@ brought_forward as (
     group by account_id, asset
 ),
 
-changes as (
+postings as (
+    select
+        entries.account_id,
+        entries.asset,
+        entries.effective_date,
+        entries.amount
+    from {{ new_entries if is_continued() else all_entries }} as entries
+    anti join external_accounts on entries.account_id = external_accounts.account_id
+    union all
     select
         account_id,
         asset,
         effective_date,
-        sum(change) as change
-    from (
-        select
-            account_id,
-            asset,
-            effective_date,
-            change
-        from built
-        union all
-        select
-            account_id,
-            asset,
-            effective_date,
-            change
-        from daily_change
-    ) as parts
+        change as amount
+    from built
+),
+
+daily_change as (
+    select
+        account_id,
+        asset,
+        effective_date,
+        sum(amount) as change
+    from postings
     group by account_id, asset, effective_date
 )
 
 select
-    changes.account_id,
-    changes.asset,
-    changes.effective_date,
-    cast(changes.change as decimal(38, 18)) as change,
+    daily_change.account_id,
+    daily_change.asset,
+    daily_change.effective_date,
+    cast(daily_change.change as decimal(38, 18)) as change,
     cast(
-        coalesce(brought_forward.balance, 0) + sum(changes.change) over account_history as decimal(38, 18)
+        coalesce(brought_forward.balance, 0) + sum(daily_change.change) over account_history as decimal(38, 18)
     ) as balance,
-    lead(changes.effective_date) over account_history as next_effective_date
-from changes
+    lead(daily_change.effective_date) over account_history as next_effective_date
+from daily_change
 left join brought_forward
-    on changes.account_id = brought_forward.account_id and changes.asset = brought_forward.asset
-window account_history as (partition by changes.account_id, changes.asset order by changes.effective_date)
-{%- else -%}
-changes as (
-    select
-        account_id,
-        asset,
-        effective_date,
-        change
-    from daily_change
-)
-
-select
-    account_id,
-    asset,
-    effective_date,
-    cast(change as decimal(38, 18)) as change,
-    cast(sum(change) over account_history as decimal(38, 18)) as balance,
-    lead(effective_date) over account_history as next_effective_date
-from changes
-window account_history as (partition by account_id, asset order by effective_date)
-{%- endif %}
+    on daily_change.account_id = brought_forward.account_id and daily_change.asset = brought_forward.asset
+window
+    account_history as (
+        partition by daily_change.account_id, daily_change.asset
+        order by daily_change.effective_date
+    )

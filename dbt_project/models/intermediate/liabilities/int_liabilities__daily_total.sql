@@ -6,6 +6,15 @@
     )
 }}
 
+{%- set columns = {
+    'as_of_date': 'date',
+    'asset': 'varchar',
+    'relation': 'varchar',
+    'liability': 'decimal(38, 18)',
+    'receivable': 'decimal(38, 18)',
+    'accounts': 'bigint',
+} -%}
+
 with calendar as (
     select as_of_date
     from {{ ref('int_time__day') }}
@@ -33,7 +42,6 @@ balances as (
     where balance <> 0
 ),
 
-{% if is_continued() -%}
 -- Accounts of which a relation begins or ends on a day that is computed: their standing balances move with it.
 switching_accounts as (
     select distinct account_id
@@ -44,11 +52,18 @@ switching_accounts as (
 ),
 
 moving_balances as (
-    select *
+    select
+        account_id,
+        asset,
+        balance,
+        from_date,
+        to_date
     from balances
     where
         from_date >= {{ scope_value('first_balance_date') }}
         or to_date >= {{ scope_value('first_balance_date') }}
+        -- What is effective before the calendar starts with it.
+        or from_date < {{ run_value('landing_first_date') }}
         or account_id in (select switching_accounts.account_id from switching_accounts)
 ),
 
@@ -60,11 +75,9 @@ brought_forward as (
         liability,
         receivable,
         accounts
-    from {{ this }}
+    from {{ built_rows(columns) }}
     where as_of_date = {{ scope_value('first_balance_date') }} - 1
 ),
-
-{% endif -%}
 
 -- A balance under one relation of its account's owner: a switch of relation ends it here and starts it there.
 -- What lies in a suspense account belongs to a customer until it is cleared; what is missing there, to its owner.
@@ -78,7 +91,7 @@ holdings as (
         balances.balance,
         greatest(balances.from_date, account_relations.from_date) as from_date,
         least(balances.to_date, account_relations.to_date) as to_date
-    from {{ 'moving_balances' if is_continued() else 'balances' }} as balances
+    from moving_balances as balances
     inner join account_relations
         on
             balances.account_id = account_relations.account_id
@@ -113,27 +126,26 @@ ends as (
     group by asset, relation, to_date
 ),
 
+begun as (
+    select
+        as_of_date,
+        asset,
+        relation
+    from starts
+    union all
+    select
+        as_of_date,
+        asset,
+        relation
+    from brought_forward
+),
+
 first_days as (
     select
         asset,
         relation,
         min(as_of_date) as first_date
-    from
-        {%- if is_continued() %} (
-            select
-                as_of_date,
-                asset,
-                relation
-            from starts
-            union all
-            select
-                as_of_date,
-                asset,
-                relation
-            from brought_forward
-        ) as begun
-        {%- else %} starts
-        {%- endif %}
+    from begun
     group by asset, relation
 ),
 
@@ -165,15 +177,14 @@ select
     changes.as_of_date,
     changes.asset,
     changes.relation,
-    {%- for column, type in [('liability', 'decimal(38, 18)'), ('receivable', 'decimal(38, 18)'), ('accounts', 'bigint')] %}
     cast(
-        {% if is_continued() %}coalesce(brought_forward.{{ column }}, 0) + {% endif -%}
-        sum(changes.{{ column }}) over history as {{ type }}
-    ) as {{ column }}{{ ',' if not loop.last }}
-    {%- endfor %}
+        coalesce(brought_forward.liability, 0) + sum(changes.liability) over history as decimal(38, 18)
+    ) as liability,
+    cast(
+        coalesce(brought_forward.receivable, 0) + sum(changes.receivable) over history as decimal(38, 18)
+    ) as receivable,
+    cast(coalesce(brought_forward.accounts, 0) + sum(changes.accounts) over history as bigint) as accounts
 from changes
-{%- if is_continued() %}
 left join brought_forward
     on changes.asset = brought_forward.asset and changes.relation = brought_forward.relation
-{%- endif %}
 window history as (partition by changes.asset, changes.relation order by changes.as_of_date)

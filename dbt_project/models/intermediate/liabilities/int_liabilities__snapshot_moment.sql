@@ -6,22 +6,22 @@ with snapshots as (
         min(snapshots.as_of) as first_as_of,
         max(snapshots.as_of) as last_as_of
     from {{ ref('stg_landing__balance_snapshots') }} as snapshots
-    {%- if is_continued() %}
     cross join {{ source('policy', 'build_plan') }} as plan
-    where snapshots.accepted_load_number > plan.built_load_number
-    {%- endif %}
+    where plan.is_whole or snapshots.accepted_load_number > plan.built_load_number
     group by snapshots.as_of_date
+),
+
+built as (
+    select
+        as_of_date,
+        first_as_of,
+        last_as_of
+    from {{ built_rows({'as_of_date': 'date', 'first_as_of': 'timestamp', 'last_as_of': 'timestamp'}) }}
 )
 
 select
     snapshots.as_of_date,
-    {%- if is_continued() %}
     least(snapshots.first_as_of, built.first_as_of) as first_as_of,
     greatest(snapshots.last_as_of, built.last_as_of) as last_as_of
 from snapshots
-left join {{ this }} as built on snapshots.as_of_date = built.as_of_date
-{%- else %}
-    snapshots.first_as_of,
-    snapshots.last_as_of
-from snapshots
-{%- endif %}
+left join built on snapshots.as_of_date = built.as_of_date

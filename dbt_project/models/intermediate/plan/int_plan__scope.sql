@@ -31,7 +31,10 @@ reaching_snapshots as (
 new_days as (
     select
         {{ run_value('landing_first_date') }} as landing_first_date,
-        case when plan.is_whole then {{ run_value('landing_first_date') }} else plan.built_last_date + 1 end as first_date
+        case
+            when plan.is_whole then {{ run_value('landing_first_date') }}
+            else plan.built_last_date + 1
+        end as first_date
     from plan
 )
 
