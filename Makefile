@@ -31,9 +31,10 @@ $(BENCH_STAMP): requirements-bench.lock $(STAMP)
 demo: setup
 	@$(BIN)/ringfence demo
 
-# A module's tests share its fixtures, whole runs among them, so they go to one worker.
+# A module's tests share its fixtures, whole runs among them, so they go to one worker; and in the order collected, since
+# the modules with the fewest tests take the longest and would else come last, when there is nothing left to share out.
 test: setup
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadscope -q
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadscope --no-loadscope-reorder -q
 
 lint: setup
 	$(BIN)/ruff check .

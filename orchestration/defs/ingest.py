@@ -21,6 +21,10 @@ _POLICY_TABLES = {
     "list_item": "Items of the policy's lists and maps.",
     "check_setting": "Severity of each check in force, and whether it is enabled.",
 }
+_PLAN_TABLES = {
+    "build_plan": "Whether the marts of the run before are continued; decided when the delivery was accepted.",
+    "built_asset_day": "What assets were worth when those marts were built.",
+}
 
 
 def landing_key(table: Table) -> dg.AssetKey:
@@ -61,10 +65,9 @@ def context_asset(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
         RUN_CONTEXT, group_name="run", description="Dates and knowledge time of the run.", owners=[DATA_ENGINEERING]
     )
     specs = [context_spec] + [
-        dg.AssetSpec(
-            dg.AssetKey(["policy", name]), group_name="run", description=description, owners=[FINANCIAL_CONTROL]
-        )
-        for name, description in _POLICY_TABLES.items()
+        dg.AssetSpec(dg.AssetKey(["policy", name]), group_name="run", description=description, owners=[owner])
+        for tables, owner in ((_POLICY_TABLES, FINANCIAL_CONTROL), (_PLAN_TABLES, DATA_ENGINEERING))
+        for name, description in tables.items()
     ]
 
     @dg.multi_asset(

@@ -12,7 +12,6 @@ import shutil
 from datetime import date
 from pathlib import Path
 
-import duckdb
 import pytest
 
 from orchestration.pipeline.direct import run_directly
@@ -93,15 +92,3 @@ def test_what_comes_late_moves_the_days_it_belongs_to(seed: int, tmp_path: Path)
     shutil.copytree(tmp_path / "complete", early, dirs_exist_ok=True)
     assert run(settings, "late", last, last).startswith("continues")
     assert not differing(contents(settings), at_once(exchange, tmp_path / "complete", tmp_path / "whole"))
-
-
-def test_a_build_that_was_killed_is_followed_by_a_whole_one(tmp_path: Path) -> None:
-    exchange = write_random_landing_zone(4, tmp_path / "landing", LENGTH)
-    settings = Settings(tmp_path / "landing", tmp_path / "warehouse")
-    *before, last = exchange.days
-    run(settings, "first", exchange.first, before[-1])
-    with duckdb.connect(str(settings.paths.build_file)) as connection:
-        connection.execute("delete from policy.built")  # as open_plan leaves it until close_plan
-        connection.execute("delete from intermediate.int_liabilities__balance_change where asset = 'BTC'")
-    assert run(settings, "second", last, last) == "nothing was built before, or not to its end"
-    assert not differing(contents(settings), at_once(exchange, tmp_path / "landing", tmp_path / "whole"))
