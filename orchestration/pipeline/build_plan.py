@@ -137,9 +137,9 @@ _CHANGES_OF_HISTORY = {
             and row(added.entity_id, added.account_class) <> row(earlier.entity_id, earlier.account_class)
         where {_IS_NEW}
     """,
-    # Then a row may come before what it refers to, and count only later.
-    "policy lets references be unresolved": """
+    # Then a row may come before what it refers to, or before the day it counts on, and count only later.
+    "policy lets unsound deliveries pass": """
         from policy.check_setting
-        where check_name = 'references_resolve' and not (is_enabled and severity = 'critical')
+        where kind = 'integrity' and not (is_enabled and severity = 'critical')
     """,
 }

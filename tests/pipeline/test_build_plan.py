@@ -144,13 +144,14 @@ def test_an_account_registered_anew_is_a_new_history(
     assert second(connection).reason == "an account was registered anew"
 
 
-def test_unresolved_references_that_policy_lets_pass_are_built_anew(
-    connection: duckdb.DuckDBPyConnection, tmp_path: Path
+@pytest.mark.parametrize("check", ["references_resolve", "times_plausible"])
+def test_unsound_deliveries_that_policy_lets_pass_are_built_anew(
+    connection: duckdb.DuckDBPyConnection, tmp_path: Path, check: str
 ) -> None:
     policy = tmp_path / "policy.yaml"
-    policy.write_text("checks:\n  references_resolve:\n    severity: warning\n")
+    policy.write_text(f"checks:\n  {check}:\n    severity: warning\n")
     lenient = start(connection, "lenient", SECOND, policy)
     open_plan(connection, lenient)
     close_plan(connection, lenient)
     again = open_plan(connection, start(connection, "again", SECOND, policy))
-    assert again.reason == "policy lets references be unresolved"
+    assert again.reason == "policy lets unsound deliveries pass"

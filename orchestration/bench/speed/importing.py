@@ -1,4 +1,4 @@
-"""How long the pipeline's imports take, by package: part of the fixed cost of a run.
+"""How long the imports of a run take, by package: part of its fixed cost. The expectations load beside, in their own process.
 
 What belongs here: reading Python's own account of it. What doesn't: the other parts (``pipeline_run``).
 """
@@ -10,7 +10,7 @@ from collections import Counter
 
 from orchestration.bench.speed.measuring import run_measured
 
-_MODULES = "orchestration.cli, orchestration.runner, orchestration.definitions, expectations.engine"
+_MODULES = "orchestration.cli, orchestration.runner, orchestration.definitions"
 _SHOWN = 8
 
 
