@@ -1,4 +1,4 @@
-"""How long the imports of a run take, by package: part of its fixed cost. The expectations load beside, in their own process.
+"""How long the imports of a run take, by package; the expectations load beside it and aren't counted.
 
 What belongs here: reading Python's own account of it. What doesn't: the other parts (``pipeline_run``).
 """
