@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 
 import duckdb
 
-from orchestration.contract import Column, Table, raw_columns
+from orchestration.contract import Column, Table
 from orchestration.landing.casts import Cast, cast_for, create_cast_macros
 from orchestration.landing.changes import Changes, find_changes, sha256_of
 from orchestration.landing.csv_text import CsvScan, scan_csv, scan_lines
@@ -24,7 +24,7 @@ from orchestration.landing.discovery import FileFormat, LandingFile, discover_ta
 from orchestration.landing.issues import KEPT_PER_FILE, Issue, first_line, write_issues
 from orchestration.landing.keys import identity_hash
 from orchestration.landing.rows import insert_rows
-from orchestration.landing.schemas import create_schemas, reset_incoming
+from orchestration.landing.schemas import create_schemas, reset_incoming, stored_columns
 from orchestration.landing.sources import (
     Source,
     csv_source,
@@ -132,6 +132,7 @@ class _Loader:
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, table: Table, landing: Path) -> None:
         self.connection, self.table, self.landing = connection, table, landing
+        self.load_number = _last_load_number(connection) + 1
         self.files_done = 0
         self.issue_count = 0
         self.partial: set[str] = set()
@@ -146,12 +147,15 @@ class _Loader:
             self.notices.append(f"{first}{f' and {more} more' if more else ''}: unknown columns left out: {names}")
         if not source.issues:
             try:
-                insert_source(self.connection, self.table, source, self.landing, is_strict=True)
+                self._insert(source, is_strict=True)
                 return
             except duckdb.Error:
                 pass  # Whatever it was, the thorough way finds and names it.
         for file in source.files:
             self._load_thoroughly(file, source)
+
+    def _insert(self, source: Source, *, is_strict: bool) -> None:
+        insert_source(self.connection, self.table, source, self.landing, self.load_number, is_strict=is_strict)
 
     def record(self, day: date | None, relative: str, issues: Sequence[Issue], total: int) -> None:
         """Keep the issues of one file."""
@@ -167,7 +171,7 @@ class _Loader:
             if source.is_readable:
                 try:
                     found, more = find_issues(self.connection, self.table, source, scan)
-                    insert_source(self.connection, self.table, source, self.landing, is_strict=False)
+                    self._insert(source, is_strict=False)
                     issues += found
                     total += more
                     is_complete = is_complete and not any(issue.source_row is None for issue in source.issues)
@@ -231,9 +235,15 @@ def _cast_relation(table: Table, source: Source) -> str:
 
 
 def insert_source(
-    connection: duckdb.DuckDBPyConnection, table: Table, source: Source, landing: Path, *, is_strict: bool
+    connection: duckdb.DuckDBPyConnection,
+    table: Table,
+    source: Source,
+    landing: Path,
+    load_number: int,
+    *,
+    is_strict: bool,
 ) -> None:
-    """Insert a source's rows into ``incoming``.
+    """Insert a source's rows under a load number that isn't accepted yet, so that ``incoming`` shows them.
 
     Strictly: raises duckdb.Error, and inserts nothing, if any value isn't as the contract wants it. Otherwise such
     values are null.
@@ -244,10 +254,10 @@ def insert_source(
     )
     guard = f" where case when {bad} then error('row ' || source_row || ' does not conform') else true end"
     values = ", ".join(f"v{n}" for n in range(len(casts)))
-    names = ", ".join(name for name, _ in raw_columns(table))
+    names = ", ".join(name for name, _ in stored_columns(table, "delivered"))
     connection.execute(
-        f"insert into incoming.{table.name} ({names})"
-        f" select {values}, {_place(table, source, landing)} from {_cast_relation(table, source)}"
+        f"insert into delivered.{table.name} ({names})"
+        f" select {values}, {_place(table, source, landing)}, {load_number} from {_cast_relation(table, source)}"
         f"{guard if is_strict else ''}"
     )
 
@@ -358,7 +368,7 @@ def _record_audit(
     *,
     run_id: str,
 ) -> None:
-    number = connection.execute("select coalesce(max(load_number), 0) from audit.load").fetchall()[0][0]
+    number = _last_load_number(connection)
     rows: list[tuple[object, ...]] = []
     for file in changes.files:
         number += 1
@@ -383,6 +393,10 @@ def _record_audit(
         ("load_number", "bigint"),
     )
     insert_rows(connection, "audit.load", (*columns, ("outcome", "varchar")), [(*row, "pending") for row in rows])
+
+
+def _last_load_number(connection: duckdb.DuckDBPyConnection) -> int:
+    return int(connection.execute("select coalesce(max(load_number), 0) from audit.load").fetchall()[0][0])
 
 
 def _require_unmoved(file: LandingFile, loader: _Loader) -> None:

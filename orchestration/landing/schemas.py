@@ -1,6 +1,9 @@
-"""The tables that ingestion writes: ``raw`` (accepted rows) and ``incoming`` (this run's rows, and what is wrong).
+"""The tables that ingestion writes: ``delivered`` with its views ``raw`` and ``incoming``, and what is wrong with rows.
 
 What belongs here: their DDL. What doesn't: ``audit`` (orchestration.audit), dbt's schemas.
+
+A row is stored once, in ``delivered``, under the number of the load that it came with. ``incoming`` shows the rows of
+loads above the last accepted one, ``raw`` those up to it: accepting a delivery moves that limit and copies no row.
 """
 
 from __future__ import annotations
@@ -14,9 +17,10 @@ from orchestration.contract import TABLES, Table, raw_columns
 ACCEPTED_COLUMN = (
     "accepted_load_number",
     "BIGINT",
-    "highest load_number of audit.load when the row was accepted, or was last moved to an earlier day",
+    "load_number of audit.load that the row came with, the first of its table in that run, or with which it was last"
+    " moved to an earlier day",
 )
-"""Column of ``raw`` alone: which run a row came in with. Its known time can't tell: a day may be delivered late."""
+"""Column of ``delivered`` and ``raw``: which run a row came with. Its known time can't tell: a day may come late."""
 
 INCOMING_TABLES: dict[str, tuple[str, tuple[tuple[str, str, str], ...]]] = {
     "file": (
@@ -69,44 +73,89 @@ INCOMING_TABLES: dict[str, tuple[str, tuple[tuple[str, str, str], ...]]] = {
 
 
 def stored_columns(table: Table, schema: str) -> tuple[tuple[str, str], ...]:
-    """Name and DuckDB type of every column of the table in schema ``raw`` or ``incoming``."""
-    return (*raw_columns(table), ACCEPTED_COLUMN[:2]) if schema == "raw" else raw_columns(table)
+    """Name and DuckDB type of every column of the table in schema ``delivered``, ``raw`` or ``incoming``."""
+    return raw_columns(table) if schema == "incoming" else (*raw_columns(table), ACCEPTED_COLUMN[:2])
 
 
 def _columns(columns: tuple[tuple[str, str], ...]) -> str:
     return ", ".join(f"{name} {type_}" for name, type_ in columns)
 
 
+def accepted_up_to(connection: duckdb.DuckDBPyConnection) -> int:
+    """The last load number that was accepted; 0 if none was. Rows of later loads are this run's, or a dead run's."""
+    return int(
+        connection.execute(
+            "select coalesce(max(load_number), 0) from audit.load where outcome in ('accepted', 'gone')"
+        ).fetchall()[0][0]
+    )
+
+
 def reset_incoming(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
     """Empty everything in schema ``incoming`` that is about this table."""
-    connection.execute(f"create or replace table incoming.{table.name} ({_columns(raw_columns(table))})")
+    limit = accepted_up_to(connection)
+    connection.execute(f"delete from delivered.{table.name} where {ACCEPTED_COLUMN[0]} > {limit}")
     for name in INCOMING_TABLES:
         connection.execute(f"delete from incoming.{name} where table_name = ?", [table.name])
 
 
+def show_accepted(connection: duckdb.DuckDBPyConnection) -> None:
+    """Let ``raw`` show what is accepted by now, and ``incoming`` the rest.
+
+    The limit stands in the views as a number, so that the database skips whole blocks of the rows on either side.
+    """
+    limit = accepted_up_to(connection)
+    for table in TABLES:
+        place, number = f"delivered.{table.name}", ACCEPTED_COLUMN[0]
+        connection.execute(
+            f"create or replace view raw.{table.name} as select * from {place} where {number} <= {limit}"
+        )
+        connection.execute(
+            f"create or replace view incoming.{table.name} as"
+            f" select * exclude ({number}) from {place} where {number} > {limit}"
+        )
+
+
 def create_schemas(connection: duckdb.DuckDBPyConnection) -> None:
-    """Create the schemas and tables that ingestion and the integrity models use, unless they all exist."""
-    wanted = {f"{schema}.{table.name}" for table in TABLES for schema in ("raw", "incoming")}
+    """Create the schemas, tables and views that ingestion and the integrity models use, unless they all exist."""
+    raw = {f"raw.{table.name}" for table in TABLES}
+    wanted = raw | {f"{schema}.{table.name}" for table in TABLES for schema in ("delivered", "incoming")}
     wanted |= {f"incoming.{name}" for name in INCOMING_TABLES} | {f"audit.{table.name}" for table in AUDIT_TABLES}
-    wanted |= {f"raw.{table.name}.{ACCEPTED_COLUMN[0]}" for table in TABLES}
     wanted |= {f"audit.{table.name}.{name}" for table in AUDIT_TABLES for name in table.column_names}
-    existing = connection.execute(
-        "select schema_name || '.' || table_name from duckdb_tables() where database_name = current_database()"
-        " union all select schema_name || '.' || table_name || '.' || column_name from duckdb_columns()"
-        " where database_name = current_database() and schema_name in ('raw', 'audit')"
-    ).fetchall()
-    if wanted <= {name for (name,) in existing}:
+    existing_tables = _names(
+        connection, "schema_name || '.' || table_name from duckdb_tables() where not internal and not temporary"
+    )
+    existing_views = _names(connection, "schema_name || '.' || view_name from duckdb_views() where not internal")
+    existing_columns = _names(
+        connection, "schema_name || '.' || table_name || '.' || column_name from duckdb_columns() where not internal"
+    )
+    if wanted <= existing_tables | existing_views | existing_columns and not existing_tables & raw:
         return
     create_audit_schema(connection)
-    connection.execute("create schema if not exists raw")
-    connection.execute("create schema if not exists incoming")
+    for schema in ("delivered", "raw", "incoming"):
+        connection.execute(f"create schema if not exists {schema}")
     for table in TABLES:
-        for schema in ("raw", "incoming"):
-            stored = _columns(stored_columns(table, schema))
-            connection.execute(f"create table if not exists {schema}.{table.name} ({stored})")
-        # Rows of an older build file came in with a run before any that can be asked about.
-        added = f"{ACCEPTED_COLUMN[0]} {ACCEPTED_COLUMN[1]} default 0"
-        connection.execute(f"alter table raw.{table.name} add column if not exists {added}")
-    for name, (_, columns) in INCOMING_TABLES.items():
-        definition = _columns(tuple((column, type_) for column, type_, _ in columns))
+        columns = _columns(stored_columns(table, "delivered"))
+        connection.execute(f"create table if not exists delivered.{table.name} ({columns})")
+        if f"raw.{table.name}" in existing_tables:
+            _take_over(connection, table)
+    for name, (_, described) in INCOMING_TABLES.items():
+        definition = _columns(tuple((column, type_) for column, type_, _ in described))
         connection.execute(f"create table if not exists incoming.{name} ({definition})")
+    show_accepted(connection)
+
+
+def _names(connection: duckdb.DuckDBPyConnection, selection: str) -> set[str]:
+    rows = connection.execute(f"select {selection} and database_name = current_database()").fetchall()
+    return {name for (name,) in rows}
+
+
+def _take_over(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
+    """Move the accepted rows of a build file that kept them apart from those that had just arrived."""
+    number, type_, _ = ACCEPTED_COLUMN
+    connection.execute("begin transaction")
+    # Rows from before this column came in with a run before any that can be asked about.
+    connection.execute(f"alter table raw.{table.name} add column if not exists {number} {type_} default 0")
+    connection.execute(f"insert into delivered.{table.name} by name select * from raw.{table.name}")
+    connection.execute(f"drop table raw.{table.name}")
+    connection.execute(f"drop table if exists incoming.{table.name}")
+    connection.execute("commit")

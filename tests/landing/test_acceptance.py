@@ -61,6 +61,34 @@ def test_a_run_killed_between_load_and_accept(zone: Zone, tmp_path: Path) -> Non
         assert loads(connection) == [("killed", "abandoned"), ("next", "accepted")]
 
 
+def test_what_a_dead_run_read_is_never_accepted_by_another_that_reads_less(
+    connection: duckdb.DuckDBPyConnection, zone: Zone
+) -> None:
+    zone.rows("ledger_entries", [entry("1")])
+    load(connection, zone, "ledger_entries", "killed")
+    zone.rows("accounts", [account("a")])
+    load(connection, zone, "accounts", "next")
+    assert accept(connection, "next") == {"accounts": 1}
+    assert entries(connection) == entries(connection, "delivered") == []
+
+
+def test_a_build_file_that_kept_accepted_rows_apart_is_taken_over(
+    connection: duckdb.DuckDBPyConnection, zone: Zone
+) -> None:
+    zone.rows("ledger_entries", [entry("1")])
+    load_and_accept(connection, zone, "run-1")
+    connection.execute("create table kept as select * exclude (accepted_load_number) from raw.ledger_entries")
+    for schema in ("raw", "incoming"):
+        connection.execute(f"drop view {schema}.ledger_entries")
+        connection.execute(f"create table {schema}.ledger_entries as select * from kept where '{schema}' = 'raw'")
+    connection.execute("drop table delivered.ledger_entries")
+    create_schemas(connection)
+    assert entries(connection) == ["1"]
+    zone.rows("ledger_entries", [entry("2")], "2026-01-06")
+    assert load_and_accept(connection, zone, "run-2") == {"ledger_entries": 1}
+    assert entries(connection) == ["1", "2"]
+
+
 def test_a_load_repeated_by_a_retry_counts_once(connection: duckdb.DuckDBPyConnection, zone: Zone) -> None:
     zone.rows("ledger_entries", [entry("1")])
     load(connection, zone, "ledger_entries")
@@ -75,14 +103,14 @@ def test_a_failure_in_the_middle_of_accepting_leaves_nothing(
     zone.rows("accounts", [account("a")])
     zone.rows("ledger_entries", [entry("1")])
     load_all(connection, zone, "run-1")
-    append = acceptance._append
+    keep = acceptance._keep_what_is_new
 
     def fail_late(connection_: duckdb.DuckDBPyConnection, table_: object) -> int:
         if table_ is table("ledger_entries"):
             raise KeyboardInterrupt
-        return append(connection_, table("accounts")) if table_ is table("accounts") else 0
+        return keep(connection_, table("accounts")) if table_ is table("accounts") else 0
 
-    monkeypatch.setattr(acceptance, "_append", fail_late)
+    monkeypatch.setattr(acceptance, "_keep_what_is_new", fail_late)
     with pytest.raises(KeyboardInterrupt):
         accept(connection, "run-1")
     assert query(connection, "select count(*) as rows from raw.accounts") == [{"rows": 0}]
@@ -94,7 +122,7 @@ def test_a_failure_in_the_middle_of_accepting_leaves_nothing(
 def test_another_runs_rows_are_not_accepted(connection: duckdb.DuckDBPyConnection, zone: Zone) -> None:
     zone.rows("ledger_entries", [entry("1")])
     load(connection, zone, "ledger_entries", "run-1")
-    connection.execute("insert into incoming.ledger_entries select * from incoming.ledger_entries")
+    connection.execute("insert into delivered.ledger_entries select * from delivered.ledger_entries")
     with pytest.raises(RingfenceError, match="another run came between"):
         accept(connection, "run-1")
     assert entries(connection) == []

@@ -9,6 +9,7 @@ from decimal import Decimal
 import pytest
 
 from orchestration.landing import collect_source_rows
+from orchestration.landing.schemas import show_accepted
 from tests.landing.integrity import DAYS, Books, pair, price, snapshot
 from tests.landing.zone import account, entry, query
 
@@ -26,8 +27,9 @@ def test_a_range_accepts_the_same_rows_as_its_days(books: Books) -> None:
     assert books.run(THIRD) == set()
     at_once = {name: books.raw(name) for name in ("ledger_entries", "accounts", "token_prices")}
     for name in at_once:
-        books.connection.execute(f"delete from raw.{name}")
+        books.connection.execute(f"delete from delivered.{name}")
     books.connection.execute("delete from audit.load")
+    show_accepted(books.connection)
     for day in DAYS:
         books.run(day)
     assert {name: books.raw(name) for name in at_once} == at_once

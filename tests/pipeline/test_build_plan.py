@@ -23,6 +23,8 @@ def connection(tmp_path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """A build file in which the first day was built, from an operator and a customer with a spot account."""
     with duckdb.connect(str(tmp_path / "ringfence_build.duckdb")) as opened:
         create_schemas(opened)
+        for name in ("entities", "accounts", "entity_links"):  # every row counts as accepted
+            opened.execute(f"create or replace view raw.{name} as select * from delivered.{name}")
         opened.execute("create schema intermediate")
         opened.execute(
             "create table intermediate.int_tokens__asset_daily (as_of_date date, asset varchar,"
@@ -49,7 +51,7 @@ def start(
 
 def add_entity(connection: duckdb.DuckDBPyConnection, entity: str, kind: str, recorded: str, load: int = 0) -> None:
     connection.execute(
-        "insert into raw.entities (entity_id, entity_type, recorded_at, accepted_load_number) values (?, ?, ?, ?)",
+        "insert into delivered.entities (entity_id, entity_type, recorded_at, accepted_load_number) values (?, ?, ?, ?)",
         [entity, kind, recorded, load],
     )
 
@@ -58,7 +60,7 @@ def add_account(
     connection: duckdb.DuckDBPyConnection, account: str, entity: str, class_: str, recorded: str, load: int = 0
 ) -> None:
     connection.execute(
-        "insert into raw.accounts (account_id, entity_id, account_class, recorded_at, accepted_load_number)"
+        "insert into delivered.accounts (account_id, entity_id, account_class, recorded_at, accepted_load_number)"
         " values (?, ?, ?, ?, ?)",
         [account, entity, class_, recorded, load],
     )
@@ -66,7 +68,7 @@ def add_account(
 
 def add_link(connection: duckdb.DuckDBPyConnection, recorded: str, load: int) -> None:
     connection.execute(
-        "insert into raw.entity_links (parent_entity_id, child_entity_id, link_type, valid_from, recorded_at,"
+        "insert into delivered.entity_links (parent_entity_id, child_entity_id, link_type, valid_from, recorded_at,"
         " accepted_load_number) values ('exchange', 'fund', 'control', '2026-01-01', ?, ?)",
         [recorded, load],
     )
