@@ -35,8 +35,20 @@
 
 
 {% macro run_value(column) -%}
-    {#- One value of the run's context: first_date, last_date, knowledge_at, landing_first_date. -#}
+    {#- One value of the run's context: first_date, last_date, knowledge_at, landing_first_date. On DuckDB the macro that
+        the run has made of it, which counts as a constant; on other engines a sub-query. -#}
+    {{- adapter.dispatch('run_value')(column) -}}
+{%- endmacro %}
+
+
+{% macro default__run_value(column) -%}
     (select run_context.{{ column }} from {{ source('policy', 'run_context') }} as run_context)
+{%- endmacro %}
+
+
+{% macro duckdb__run_value(column) -%}
+    {%- set table = source('policy', 'run_context') -%}
+    {{ table.schema }}.context_{{ column }}()
 {%- endmacro %}
 
 

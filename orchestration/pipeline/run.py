@@ -1,6 +1,7 @@
 """Opening and closing a run: its identity, dates and knowledge time, and what becomes of runs that were killed.
 
-What belongs here: tables ``audit.run``, ``audit.policy`` and ``policy.run_context``. What doesn't: the steps between.
+What belongs here: tables ``audit.run``, ``audit.policy`` and ``policy.run_context``, with the macros that give the models
+its values. What doesn't: the steps between.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import duckdb
 
 from orchestration.errors import RingfenceError
 from orchestration.policy import Policy, default_entries, policy_entries, write_policy
+from orchestration.sql import quoted
 from orchestration.warehouse.build_file import transaction
 
 
@@ -111,7 +113,7 @@ def open_run(
         knowledge_at = max(_end_of(last_date), previous) if previous is not None else _end_of(last_date)
         context = RunContext(run_id, first_date, last_date, knowledge_at, previous, landing_first_date or first_date)
         write_policy(connection, policy)
-        _write_context(connection, context)
+        write_context(connection, context)
         connection.execute(
             "insert into audit.run (run_id, started_at, status, first_date, last_date, knowledge_at,"
             " previous_knowledge_at, landing_first_date, policy_hash, is_accepted)"
@@ -122,23 +124,30 @@ def open_run(
     return context
 
 
-def _write_context(connection: duckdb.DuckDBPyConnection, context: RunContext) -> None:
-    connection.execute(
-        "create or replace table policy.run_context (run_id varchar, first_date date, last_date date,"
-        " knowledge_at timestamp, landing_first_date date, calendar_last_date date, previous_knowledge_at timestamp)"
-    )
-    connection.execute(
-        "insert into policy.run_context values (?, ?, ?, ?, ?, ?, ?)",
-        [
-            context.run_id,
-            context.first_date,
-            context.last_date,
-            context.knowledge_at,
-            context.landing_first_date,
-            context.calendar_last_date,
-            context.previous_knowledge_at,
-        ],
-    )
+_CONTEXT_COLUMNS = {
+    "run_id": "varchar",
+    "first_date": "date",
+    "last_date": "date",
+    "knowledge_at": "timestamp",
+    "landing_first_date": "date",
+    "calendar_last_date": "date",
+    "previous_knowledge_at": "timestamp",
+}
+
+
+def write_context(connection: duckdb.DuckDBPyConnection, context: RunContext) -> None:
+    """Write ``policy.run_context``, one row, and for each column a macro ``policy.context_<column>()``.
+
+    The macros stand for the value itself: compared with a sub-query's result, the database could neither estimate how
+    many rows are left of a table nor skip blocks of it.
+    """
+    columns = ", ".join(f"{name} {type_}" for name, type_ in _CONTEXT_COLUMNS.items())
+    connection.execute(f"create or replace table policy.run_context ({columns})")
+    values = [getattr(context, name) for name in _CONTEXT_COLUMNS]
+    connection.execute("insert into policy.run_context values (?, ?, ?, ?, ?, ?, ?)", values)
+    for (name, type_), value in zip(_CONTEXT_COLUMNS.items(), values, strict=True):
+        literal = "null" if value is None else quoted(str(value))
+        connection.execute(f"create or replace macro policy.context_{name}() as cast({literal} as {type_})")
 
 
 def _record_policy(connection: duckdb.DuckDBPyConnection, run_id: str, policy: Policy) -> None:

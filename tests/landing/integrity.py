@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime, time, timedelta
 from typing import Any
 
 import duckdb
@@ -11,6 +11,7 @@ import duckdb
 from orchestration.checks import CHECKS, Kind
 from orchestration.contract import DATED_TABLES
 from orchestration.landing import accept, discard, discover
+from orchestration.pipeline import run
 from tests.landing.zone import Row, Zone, account, entry, load_all, query
 
 INTEGRITY = [check.name for check in CHECKS if check.kind is Kind.INTEGRITY]
@@ -22,12 +23,10 @@ def write_context(
     connection: duckdb.DuckDBPyConnection, first: date | None, last: str, previous_knowledge: str | None = None
 ) -> None:
     """The run context of a run for one day."""
-    connection.execute(
-        "create or replace table policy.run_context as select 'run' as run_id, $last::date as first_date,"
-        " $last::date as last_date, ($last::date + 1)::timestamp as knowledge_at, $first::date as landing_first_date,"
-        " $last::date as calendar_last_date, $previous::timestamp as previous_knowledge_at",
-        {"last": last, "first": first, "previous": previous_knowledge},
-    )
+    day = date.fromisoformat(last)
+    knowledge_at = datetime.combine(day + timedelta(days=1), time.min)
+    previous = datetime.fromisoformat(previous_knowledge) if previous_knowledge else None
+    run.write_context(connection, run.RunContext("run", day, day, knowledge_at, previous, first or day))
 
 
 @dataclass

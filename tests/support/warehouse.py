@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from orchestration.audit import create_audit_schema
 from orchestration.contract import TABLES, Table, table
 from orchestration.landing.schemas import stored_columns
 from orchestration.pipeline.build_plan import plan_whole
+from orchestration.pipeline.run import RunContext, write_context
 from orchestration.policy import load_policy, write_policy
 from orchestration.warehouse import compiled
 from orchestration.warehouse.compiled import DATABASE
@@ -98,12 +99,8 @@ def create_build_file(
                 insert_rows(connection, f"{schema}.{name}", table(name), table_rows)
         write_policy(connection, load_policy(policy_file))
         plan_whole(connection, "a test builds everything anew")
-        connection.execute(
-            "create or replace table policy.run_context as select 'test' as run_id, ?::date as first_date,"
-            " ?::date as last_date, (?::date + 1)::timestamp as knowledge_at, ?::date as landing_first_date,"
-            " ?::date as calendar_last_date, null::timestamp as previous_knowledge_at",
-            [first, last, last, first, last],
-        )
+        knowledge_at = datetime.combine(last + timedelta(days=1), time.min)
+        write_context(connection, RunContext("test", first, last, knowledge_at, None, first))
 
 
 @dataclass(frozen=True)
