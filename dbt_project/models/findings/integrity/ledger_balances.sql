@@ -1,4 +1,6 @@
 {%- set ledger = landing_tables() | selectattr('name', 'equalto', 'ledger_entries') | first -%}
+{#- A hundred million legs below it add up to less than the type holds. -#}
+{%- set largest_ordinary_amount = '1000000000000' -%}
 
 with arrived_entries as not materialized (
     select
@@ -37,15 +39,6 @@ unreadable_partitions as (
     where table_name = 'ledger_entries' and status = 'partial'
 ),
 
-touched as (
-    select
-        transaction_id,
-        max(partition_date) as delivered_on
-    from arrived_entries
-    where transaction_id is not null
-    group by transaction_id
-),
-
 repeated_hashes as (
     select
         table_name,
@@ -70,30 +63,27 @@ repeated_legs as (
         )
 ),
 
-legs as (
+legs as not materialized (
     select
         arrived.transaction_id,
         arrived.asset,
         arrived.amount
     from arrived_entries as arrived
-    where not {{ may_be_repeated(ledger, 'arrived') }}
+    where arrived.transaction_id is not null and not {{ may_be_repeated(ledger, 'arrived') }}
     union all
     select
         repeated_legs.transaction_id,
         repeated_legs.asset,
         repeated_legs.amount
     from repeated_legs
+    where repeated_legs.transaction_id is not null
     union all
     select
         kept.transaction_id,
         kept.asset,
         kept.amount
     from kept_entries as kept
-    where
-        exists (
-            select 1 from touched
-            where touched.transaction_id = kept.transaction_id
-        )
+    semi join arrived_entries on kept.transaction_id = arrived_entries.transaction_id
 ),
 
 -- One key with two contents is keys_unique.
@@ -106,15 +96,42 @@ contested as (
     having count(*) > 1
 ),
 
--- Whole units and fractions are summed apart: amounts at the limit of the type would overflow together.
+-- Amounts of a trillion units or more are summed apart, since at the limit of the type they would overflow together.
+ordinary_sums as (
+    select
+        transaction_id,
+        asset,
+        sum(amount) as difference
+    from legs
+    where abs(amount) < {{ largest_ordinary_amount }}
+    group by transaction_id, asset
+    having sum(amount) <> 0
+),
+
+split_sums as (
+    select
+        transaction_id,
+        asset,
+        cast(trunc(difference) as decimal(20, 0)) as whole_units,
+        cast(difference - trunc(difference) as decimal(18, 18)) as fraction
+    from ordinary_sums
+    union all
+    select
+        transaction_id,
+        asset,
+        cast(trunc(amount) as decimal(20, 0)) as whole_units,
+        cast(amount - trunc(amount) as decimal(18, 18)) as fraction
+    from legs
+    where abs(amount) >= {{ largest_ordinary_amount }}
+),
+
 sums as (
     select
         transaction_id,
         asset,
-        count(*) as leg_count,
-        sum(cast(trunc(amount) as decimal(20, 0))) as whole_sum,
-        sum(cast(amount - trunc(amount) as decimal(18, 18))) as fraction_sum
-    from legs
+        sum(whole_units) as whole_sum,
+        sum(fraction) as fraction_sum
+    from split_sums
     group by transaction_id, asset
 ),
 
@@ -122,26 +139,55 @@ carried as (
     select
         transaction_id,
         asset,
-        leg_count,
         whole_sum + cast(trunc(fraction_sum) as decimal(38, 0)) as whole_sum,
         fraction_sum - trunc(fraction_sum) as fraction_sum
     from sums
     where whole_sum <> 0 or fraction_sum <> 0
 ),
 
-unbalanced as (
+differences as (
     select
         carried.transaction_id,
         carried.asset,
-        carried.leg_count,
-        touched.delivered_on,
         cast(carried.whole_sum as varchar) as whole_text,
         -- Null if it is too large for the type; the whole units say enough then.
         try_cast(carried.whole_sum as decimal(38, 18)) + carried.fraction_sum as difference
     from carried
-    inner join touched on carried.transaction_id = touched.transaction_id
     anti join contested on carried.transaction_id = contested.transaction_id and carried.asset = contested.asset
     where carried.whole_sum <> 0 or carried.fraction_sum <> 0
+),
+
+leg_counts as (
+    select
+        legs.transaction_id,
+        legs.asset,
+        count(*) as leg_count
+    from legs
+    semi join differences on legs.transaction_id = differences.transaction_id and legs.asset = differences.asset
+    group by legs.transaction_id, legs.asset
+),
+
+deliveries as (
+    select
+        arrived_entries.transaction_id,
+        max(arrived_entries.partition_date) as delivered_on
+    from arrived_entries
+    semi join differences on arrived_entries.transaction_id = differences.transaction_id
+    group by arrived_entries.transaction_id
+),
+
+unbalanced as (
+    select
+        differences.transaction_id,
+        differences.asset,
+        differences.whole_text,
+        differences.difference,
+        leg_counts.leg_count,
+        deliveries.delivered_on
+    from differences
+    inner join leg_counts
+        on differences.transaction_id = leg_counts.transaction_id and differences.asset = leg_counts.asset
+    inner join deliveries on differences.transaction_id = deliveries.transaction_id
 ),
 
 -- What a file that isn't read in full holds of a transaction isn't known.

@@ -49,6 +49,47 @@ rules as (
     from {{ ref('int_reserves__wallet_rule_daily') }}
 ),
 
+-- Stretches of time in which a wallet has one version: of versions that hold at once, the one that began last.
+version_limits as (
+    select
+        wallet_id,
+        valid_from as changed_at
+    from versions
+    union
+    select
+        wallet_id,
+        valid_to as changed_at
+    from versions
+),
+
+stretches as (
+    select
+        wallet_id,
+        changed_at as from_time,
+        lead(changed_at) over (partition by wallet_id order by changed_at) as to_time
+    from version_limits
+),
+
+own_versions as (
+    select
+        stretches.wallet_id,
+        stretches.from_time,
+        stretches.to_time,
+        versions.network,
+        versions.owner_entity_id
+    from stretches
+    inner join versions
+        on
+            stretches.wallet_id = versions.wallet_id
+            and stretches.from_time >= versions.valid_from
+            and stretches.to_time <= versions.valid_to
+    qualify
+        row_number() over (
+            partition by stretches.wallet_id, stretches.from_time
+            order by versions.valid_from desc
+        ) = 1
+),
+
 -- The wallet as it was when it moved.
 own_side as (
     select
@@ -61,16 +102,15 @@ own_side as (
         transfers.block_time,
         transfers.block_date,
         transfers.known_at,
-        versions.network,
-        versions.owner_entity_id,
-        {{ normalised_address('versions.network', 'transfers.counterparty_address') }} as counterparty_address
+        own_versions.network,
+        own_versions.owner_entity_id,
+        {{ normalised_address('own_versions.network', 'transfers.counterparty_address') }} as counterparty_address
     from transfers
-    left join versions
+    left join own_versions
         on
-            transfers.wallet_id = versions.wallet_id
-            and transfers.block_time >= versions.valid_from
-            and transfers.block_time < versions.valid_to
-    qualify row_number() over (partition by transfers.transfer_id order by versions.valid_from desc) = 1
+            transfers.wallet_id = own_versions.wallet_id
+            and transfers.block_time >= own_versions.from_time
+            and transfers.block_time < own_versions.to_time
 ),
 
 -- An address that is one of the register's wallets is that wallet, whether or not the transfer says so.
