@@ -7,3 +7,7 @@
 {% macro built_rows(columns) -%}
     {{ this }}
 {%- endmacro %}
+
+{% macro is_touched(column, touched) -%}
+    {{ column }} in (select touched.reference from {{ touched }} as touched)
+{%- endmacro %}

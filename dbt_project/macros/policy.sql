@@ -35,20 +35,32 @@
 
 
 {% macro run_value(column) -%}
-    {#- One value of the run's context: first_date, last_date, knowledge_at, landing_first_date. On DuckDB the macro that
-        the run has made of it, which counts as a constant; on other engines a sub-query. -#}
-    {{- adapter.dispatch('run_value')(column) -}}
+    {#- One value of the run's context: first_date, last_date, knowledge_at, landing_first_date. -#}
+    {{- policy_constant(source('policy', 'run_context'), column) -}}
 {%- endmacro %}
 
 
-{% macro default__run_value(column) -%}
-    (select run_context.{{ column }} from {{ source('policy', 'run_context') }} as run_context)
+{% macro plan_value(column) -%}
+    {#- One value of the build plan: is_whole, or built_load_number, built_knowledge_at and built_last_date, which are
+        null in a whole build. -#}
+    {{- policy_constant(source('policy', 'build_plan'), column) -}}
 {%- endmacro %}
 
 
-{% macro duckdb__run_value(column) -%}
-    {%- set table = source('policy', 'run_context') -%}
-    {{ table.schema }}.context_{{ column }}()
+{% macro policy_constant(table, column) -%}
+    {#- The value in a table of one row. On DuckDB the macro that the run has made of it, which counts as a constant; on
+        other engines a sub-query. -#}
+    {{- adapter.dispatch('policy_constant')(table, column) -}}
+{%- endmacro %}
+
+
+{% macro default__policy_constant(table, column) -%}
+    (select {{ table.identifier }}.{{ column }} from {{ table }} as {{ table.identifier }})
+{%- endmacro %}
+
+
+{% macro duckdb__policy_constant(table, column) -%}
+    {{ table.schema }}.{{ table.identifier }}_{{ column }}()
 {%- endmacro %}
 
 

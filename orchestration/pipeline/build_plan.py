@@ -16,9 +16,17 @@ import duckdb
 from orchestration.pipeline.run import RunContext
 from orchestration.warehouse.build_file import transaction
 from orchestration.warehouse.built import Built, forget_built, read_built, record_built
+from orchestration.warehouse.constants import write_constants
 from orchestration.warehouse.dbt import project_digest
 
 _ASSET_DAY = "intermediate.int_tokens__asset_daily"
+_PLAN_COLUMNS = {
+    "is_whole": "boolean",
+    "reason": "varchar",
+    "built_load_number": "bigint",
+    "built_knowledge_at": "timestamp",
+    "built_last_date": "date",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +85,8 @@ def close_plan(connection: duckdb.DuckDBPyConnection, context: RunContext) -> No
 
 
 def _write_plan(connection: duckdb.DuckDBPyConnection, is_whole: bool, reason: str, built: Built | None) -> None:
-    connection.execute(
-        "create or replace table policy.build_plan (is_whole boolean, reason varchar, built_load_number bigint,"
-        " built_knowledge_at timestamp, built_last_date date)"
-    )
     known = (built.load_number, built.knowledge_at, built.last_date) if built else (None, None, None)
-    connection.execute("insert into policy.build_plan values (?, ?, ?, ?, ?)", [is_whole, reason, *known])
+    write_constants(connection, "build_plan", _PLAN_COLUMNS, [is_whole, reason, *known])
 
 
 def _policy_hash(connection: duckdb.DuckDBPyConnection, context: RunContext) -> str:

@@ -1,7 +1,6 @@
 """Opening and closing a run: its identity, dates and knowledge time, and what becomes of runs that were killed.
 
-What belongs here: tables ``audit.run``, ``audit.policy`` and ``policy.run_context``, with the macros that give the models
-its values. What doesn't: the steps between.
+What belongs here: tables ``audit.run``, ``audit.policy`` and ``policy.run_context``. What doesn't: the steps between.
 """
 
 from __future__ import annotations
@@ -15,8 +14,8 @@ import duckdb
 
 from orchestration.errors import RingfenceError
 from orchestration.policy import Policy, default_entries, policy_entries, write_policy
-from orchestration.sql import quoted
 from orchestration.warehouse.build_file import transaction
+from orchestration.warehouse.constants import write_constants
 
 
 class ExitStatus(IntEnum):
@@ -136,18 +135,9 @@ _CONTEXT_COLUMNS = {
 
 
 def write_context(connection: duckdb.DuckDBPyConnection, context: RunContext) -> None:
-    """Write ``policy.run_context``, one row, and for each column a macro ``policy.context_<column>()``.
-
-    The macros stand for the value itself: compared with a sub-query's result, the database could neither estimate how
-    many rows are left of a table nor skip blocks of it.
-    """
-    columns = ", ".join(f"{name} {type_}" for name, type_ in _CONTEXT_COLUMNS.items())
-    connection.execute(f"create or replace table policy.run_context ({columns})")
+    """Write ``policy.run_context``, one row."""
     values = [getattr(context, name) for name in _CONTEXT_COLUMNS]
-    connection.execute("insert into policy.run_context values (?, ?, ?, ?, ?, ?, ?)", values)
-    for (name, type_), value in zip(_CONTEXT_COLUMNS.items(), values, strict=True):
-        literal = "null" if value is None else quoted(str(value))
-        connection.execute(f"create or replace macro policy.context_{name}() as cast({literal} as {type_})")
+    write_constants(connection, "run_context", _CONTEXT_COLUMNS, values)
 
 
 def _record_policy(connection: duckdb.DuckDBPyConnection, run_id: str, policy: Policy) -> None:

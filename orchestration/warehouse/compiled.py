@@ -90,10 +90,14 @@ def _compiled(node: Any, nodes: Mapping[str, Any], continued_sql: str) -> Compil
 
 def _forgets(node: Any, nodes: Mapping[str, Any]) -> str:
     """What the node's incremental strategy deletes: see ``dbt_project/macros/continued.sql``."""
-    if node.config.incremental_strategy == "recompute_days":
-        first_day = node.config.meta["first_day"]
-        scope = next(parent for parent in nodes.values() if parent.name == first_day["scope"])
-        return f"as_of_date >= (select {first_day['column']} from {scope.schema}.{scope.name})"
+    if node.config.incremental_strategy == "recompute_from":
+        limit = node.config.meta["recomputed_from"]
+        scope = next(parent for parent in nodes.values() if parent.name == limit["scope"])
+        return f"{limit['key']} >= (select {limit['column']} from {scope.schema}.{scope.name})"
+    if node.config.incremental_strategy == "recompute_touched":
+        limit = node.config.meta["recomputed_for"]
+        touched = next(parent for parent in nodes.values() if parent.name == limit["model"])
+        return f"{limit['key']} in (select {limit['column']} from {touched.schema}.{touched.name})"
     keys = [node.config.unique_key] if isinstance(node.config.unique_key, str) else node.config.unique_key
     columns = ", ".join(keys)
     return f"({columns}) in (select ({columns}) from added)"

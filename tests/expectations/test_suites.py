@@ -107,7 +107,9 @@ def test_a_gate_stops_for_a_rule_that_failed_to_run_or_that_no_check_explains(ca
         if case == "error":
             connection.execute("drop view incoming.accounts")
         else:
-            connection.execute("create or replace view incoming.accounts as select *, 1 as surprise from delivered.accounts")
+            connection.execute(
+                "create or replace view incoming.accounts as select *, 1 as surprise from delivered.accounts"
+            )
     suites = [suite for suite in entry_suites(DEFAULT) if suite.table == "accounts"]
     outcomes = evaluate(path, suites, stage="entry").all_outcomes
     expected = "could not be evaluated" if case == "error" else "although no check found anything"

@@ -51,7 +51,8 @@ def start(
 
 def add_entity(connection: duckdb.DuckDBPyConnection, entity: str, kind: str, recorded: str, load: int = 0) -> None:
     connection.execute(
-        "insert into delivered.entities (entity_id, entity_type, recorded_at, accepted_load_number) values (?, ?, ?, ?)",
+        "insert into delivered.entities (entity_id, entity_type, recorded_at, accepted_load_number)"
+        " values (?, ?, ?, ?)",
         [entity, kind, recorded, load],
     )
 

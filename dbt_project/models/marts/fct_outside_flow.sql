@@ -1,3 +1,13 @@
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='recompute_touched',
+        on_schema_change='fail',
+        meta={'recomputed_for': {'model': 'int_plan__touched_flow', 'column': 'reference', 'key': 'reference'}},
+    )
+}}
+
+{%- set touched_flows = ref('int_plan__touched_flow') -%}
 with flows as (
     select
         reference,
@@ -13,6 +23,7 @@ with flows as (
         transfer_known_at,
         entries_known_at
     from {{ ref('int_reserves__outside_flow') }}
+    where {{ is_touched('reference', touched_flows) }}
 )
 
 select

@@ -8,6 +8,7 @@ with arrived as (
         partition_date,
         source_file,
         source_row,
+        accepted_load_number,
         cast(partition_date as timestamp) as known_at,
         least(cast(as_of as date), partition_date) as as_of_date
     from {{ source('landing', 'wallet_balances') }}
@@ -22,6 +23,7 @@ select
     partition_date,
     source_file,
     source_row,
+    accepted_load_number,
     known_at,
     as_of_date
 from arrived

@@ -12,6 +12,7 @@ with arrived as (
         partition_date,
         source_file,
         source_row,
+        accepted_load_number,
         greatest(recorded_at, cast(partition_date as timestamp)) as known_at,
         cast(block_time as date) as block_date
     from {{ source('landing', 'wallet_transfers') }}
@@ -30,6 +31,7 @@ select
     partition_date,
     source_file,
     source_row,
+    accepted_load_number,
     known_at,
     block_date
 from arrived

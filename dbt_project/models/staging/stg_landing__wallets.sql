@@ -13,7 +13,8 @@ with known as (
         valid_to,
         recorded_at,
         source_file,
-        source_row
+        source_row,
+        accepted_load_number
     from {{ source('landing', 'wallets') }}
     where recorded_at < {{ run_value('knowledge_at') }}
 )
@@ -32,6 +33,7 @@ select
     valid_to,
     recorded_at,
     source_file,
-    source_row
+    source_row,
+    accepted_load_number
 from known
 qualify row_number() over (partition by wallet_id, valid_from order by recorded_at desc) = 1

@@ -1,8 +1,8 @@
 {{
     config(
         materialized='incremental',
-        incremental_strategy='recompute_days',
-        meta={'first_day': {'scope': 'int_plan__valuation_scope', 'column': 'first_valued_date'}},
+        incremental_strategy='recompute_from',
+        meta={'recomputed_from': {'scope': 'int_plan__valuation_scope', 'column': 'first_valued_date', 'key': 'as_of_date'}},
     )
 }}
 

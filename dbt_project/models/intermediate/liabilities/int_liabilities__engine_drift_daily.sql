@@ -1,8 +1,8 @@
 {{
     config(
         materialized='incremental',
-        incremental_strategy='recompute_days',
-        meta={'first_day': {'scope': 'int_plan__scope', 'column': 'first_engine_date'}},
+        incremental_strategy='recompute_from',
+        meta={'recomputed_from': {'scope': 'int_plan__scope', 'column': 'first_engine_date', 'key': 'as_of_date'}},
     )
 }}
 

@@ -6,8 +6,9 @@ with snapshots as (
         min(snapshots.as_of) as first_as_of,
         max(snapshots.as_of) as last_as_of
     from {{ ref('stg_landing__balance_snapshots') }} as snapshots
-    cross join {{ source('policy', 'build_plan') }} as plan
-    where plan.is_whole or snapshots.accepted_load_number > plan.built_load_number
+    where
+        {{ plan_value('is_whole') }}
+        or snapshots.accepted_load_number > {{ plan_value('built_load_number') }}
     group by snapshots.as_of_date
 ),
 

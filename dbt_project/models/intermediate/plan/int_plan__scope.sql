@@ -1,12 +1,4 @@
-with plan as (
-    select
-        is_whole,
-        built_load_number,
-        built_last_date
-    from {{ source('policy', 'build_plan') }}
-),
-
-new_entries as (
+with new_entries as (
     select
         min(effective_at) as first_effective_at,
         min(effective_date) as first_effective_date
@@ -16,8 +8,9 @@ new_entries as (
 new_snapshots as (
     select min(snapshots.as_of_date) as first_date
     from {{ ref('stg_landing__balance_snapshots') }} as snapshots
-    cross join plan
-    where not plan.is_whole and snapshots.accepted_load_number > plan.built_load_number
+    where
+        not {{ plan_value('is_whole') }}
+        and snapshots.accepted_load_number > {{ plan_value('built_load_number') }}
 ),
 
 -- A snapshot taken after its day has ended is compared with entries of the next day.
@@ -32,10 +25,9 @@ new_days as (
     select
         {{ run_value('landing_first_date') }} as landing_first_date,
         case
-            when plan.is_whole then {{ run_value('landing_first_date') }}
-            else plan.built_last_date + 1
+            when {{ plan_value('is_whole') }} then {{ run_value('landing_first_date') }}
+            else {{ plan_value('built_last_date') }} + 1
         end as first_date
-    from plan
 )
 
 select

@@ -1,12 +1,4 @@
-with plan as (
-    select
-        is_whole,
-        built_load_number,
-        built_last_date
-    from {{ source('policy', 'build_plan') }}
-),
-
-assets as (
+with assets as (
     select
         as_of_date,
         asset,
@@ -37,8 +29,9 @@ changed_assets as (
 new_positions as (
     select min(positions.as_of_date) as first_date
     from {{ ref('stg_landing__open_positions') }} as positions
-    cross join plan
-    where not plan.is_whole and positions.accepted_load_number > plan.built_load_number
+    where
+        not {{ plan_value('is_whole') }}
+        and positions.accepted_load_number > {{ plan_value('built_load_number') }}
 )
 
 select least(scope.first_balance_date, changed_assets.first_date, new_positions.first_date) as first_valued_date

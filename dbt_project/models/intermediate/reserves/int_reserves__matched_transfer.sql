@@ -1,3 +1,12 @@
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='recompute_touched',
+        meta={'recomputed_for': {'model': 'int_plan__touched_flow', 'column': 'reference', 'key': 'transfer_id'}},
+    )
+}}
+
+{%- set touched_flows = ref('int_plan__touched_flow') -%}
 with entries as (
     select
         reference,
@@ -8,7 +17,11 @@ with entries as (
         effective_date,
         known_at
     from {{ ref('int_reserves__outside_entry') }}
-    where not is_external and entry_type <> 'opening' and reference is not null
+    where
+        not is_external
+        and entry_type <> 'opening'
+        and reference is not null
+        and {{ is_touched('reference', touched_flows) }}
 ),
 
 transfers as (
@@ -22,6 +35,7 @@ transfers as (
         block_date,
         known_at
     from {{ ref('stg_landing__wallet_transfers') }}
+    where {{ is_touched('transfer_id', touched_flows) }}
 ),
 
 referenced as (

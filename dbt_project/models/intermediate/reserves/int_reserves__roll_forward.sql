@@ -1,4 +1,12 @@
-with balances as (
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='recompute_from',
+        meta={'recomputed_from': {'scope': 'int_plan__flow_scope', 'column': 'first_roll_forward_at', 'key': 'as_of'}},
+    )
+}}
+
+with all_balances as (
     select
         wallet_id,
         asset,
@@ -8,13 +16,39 @@ with balances as (
     from {{ ref('stg_landing__wallet_balances') }}
 ),
 
-transfers as (
+-- The balance from which on each wallet is compared again: the last one before anything is new.
+{%- set from_time = scope_value('first_roll_forward_at', 'int_plan__flow_scope') %}
+beginnings as (
     select
         wallet_id,
         asset,
-        amount,
-        block_time
-    from {{ ref('stg_landing__wallet_transfers') }}
+        max(as_of) as from_time
+    from all_balances
+    where {{ 'as_of < ' ~ from_time if is_continued() else 'false' }}
+    group by wallet_id, asset
+),
+
+balances as (
+    select
+        all_balances.wallet_id,
+        all_balances.asset,
+        all_balances.balance,
+        all_balances.as_of,
+        all_balances.as_of_date
+    from all_balances
+    left join beginnings on all_balances.wallet_id = beginnings.wallet_id and all_balances.asset = beginnings.asset
+    where beginnings.from_time is null or all_balances.as_of >= beginnings.from_time
+),
+
+transfers as (
+    select
+        transfers.wallet_id,
+        transfers.asset,
+        transfers.amount,
+        transfers.block_time
+    from {{ ref('stg_landing__wallet_transfers') }} as transfers
+    left join beginnings on transfers.wallet_id = beginnings.wallet_id and transfers.asset = beginnings.asset
+    where beginnings.from_time is null or transfers.block_time >= beginnings.from_time
 ),
 
 -- Transfers before each balance, in one pass over both: those strictly before its moment, and those up to it.
@@ -92,7 +126,9 @@ compared as (
         moved_before - coalesce(previous_moved_before, 0) as moved,
         moved_through - coalesce(previous_moved_through, 0) as moved_if_inclusive
     from consecutive
-    where previous_as_of is not null or as_of_date > {{ run_value('landing_first_date') }}
+    where
+        (previous_as_of is not null or as_of_date > {{ run_value('landing_first_date') }})
+        and {{ 'as_of >= ' ~ from_time if is_continued() else 'true' }}
 )
 
 select

@@ -1,3 +1,12 @@
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='recompute_touched',
+        meta={'recomputed_for': {'model': 'int_plan__touched_flow', 'column': 'reference', 'key': 'transfer_id'}},
+    )
+}}
+
+{%- set touched_flows = ref('int_plan__touched_flow') -%}
 with transfers as (
     select
         transfer_id,
@@ -11,6 +20,7 @@ with transfers as (
         nullif(trim(counterparty_wallet_id), '') as counterparty_wallet_id,
         nullif(trim(counterparty_address), '') as counterparty_address
     from {{ ref('stg_landing__wallet_transfers') }}
+    where {{ is_touched('transfer_id', touched_flows) }}
 ),
 
 versions as (

@@ -1,4 +1,5 @@
-with entries as (
+-- Read many times, each time for few of them: neither entries nor flows are kept as a whole.
+with entries as not materialized (
     select
         entry_id,
         transaction_id,
@@ -16,7 +17,7 @@ with entries as (
     from {{ ref('int_reserves__outside_entry') }}
 ),
 
-flows as (
+flows as not materialized (
     select
         reference,
         asset,
@@ -50,6 +51,54 @@ patience as (
     select cast({{ policy('reconciliation.unmatched_transfer_days') }} as integer) as allowed_days
 ),
 
+-- Few of all flows: where the transfer came in time for the first entry, it did for all of them.
+flows_without_timely_transfer as (
+    select
+        flows.reference,
+        flows.asset,
+        flows.block_date,
+        flows.entry_amount,
+        flows.last_effective_date
+    from flows
+    cross join patience
+    where flows.block_date is null or flows.block_date > flows.first_effective_date + patience.allowed_days
+),
+
+-- An entry that names a transfer is part of a flow; one that names none has no transfer.
+entries_to_follow as (
+    select
+        entries.entry_id,
+        entries.asset,
+        entries.account_id,
+        entries.entry_type,
+        entries.reference,
+        entries.amount,
+        entries.effective_date,
+        entries.known_at,
+        flows.block_date,
+        flows.entry_amount,
+        flows.last_effective_date
+    from entries
+    inner join flows_without_timely_transfer as flows
+        on entries.reference = flows.reference and entries.asset = flows.asset
+    where not entries.is_external and entries.entry_type in ('deposit', 'withdrawal')
+    union all
+    select
+        entries.entry_id,
+        entries.asset,
+        entries.account_id,
+        entries.entry_type,
+        entries.reference,
+        entries.amount,
+        entries.effective_date,
+        entries.known_at,
+        cast(null as date) as block_date,
+        cast(null as decimal(38, 18)) as entry_amount,
+        cast(null as date) as last_effective_date
+    from entries
+    where entries.reference is null and not entries.is_external and entries.entry_type in ('deposit', 'withdrawal')
+),
+
 -- A deposit or withdrawal in the books that no transfer followed in time. One that was booked back in time needs none.
 entries_without_transfer as (
     select
@@ -65,17 +114,14 @@ entries_without_transfer as (
         entries.effective_date as happened_on,
         entries.known_at,
         entries.effective_date + patience.allowed_days as as_of_date
-    from entries
+    from entries_to_follow as entries
     cross join patience
-    left join flows on entries.reference = flows.reference and entries.asset = flows.asset
     where
-        not entries.is_external
-        and entries.entry_type in ('deposit', 'withdrawal')
-        and (flows.block_date is null or flows.block_date > entries.effective_date + patience.allowed_days)
+        (entries.block_date is null or entries.block_date > entries.effective_date + patience.allowed_days)
         and not coalesce(
-            flows.block_date is null
-            and flows.entry_amount = 0
-            and flows.last_effective_date <= entries.effective_date + patience.allowed_days,
+            entries.block_date is null
+            and entries.entry_amount = 0
+            and entries.last_effective_date <= entries.effective_date + patience.allowed_days,
             false
         )
 ),
