@@ -101,7 +101,8 @@ TABLES: tuple[AuditTable, ...] = (
         bytes | bigint not null | size of the file
         modified_ns | bigint not null | time of the file's last change, nanoseconds since 1970; a cheap sign of change
         outcome | varchar not null | pending until the entry gate, then accepted or discarded; gone: an accepted file \
-left the landing zone and took no row along; abandoned: the run was killed
+left the landing zone and took no row along; abandoned: the run was killed; \
+superseded: accepted into an older build file
         load_number | bigint not null | order of the loads; the last accepted or gone one of a file counts
         """,
         "primary key (run_id, source_file)",

@@ -148,10 +148,19 @@ def rebuild(
     is_verified: Annotated[
         bool, typer.Option("--verify", help="Change nothing: rebuild beside the warehouse, and compare every mart.")
     ] = False,
+    has_new_build_file: Annotated[
+        bool,
+        typer.Option(
+            "--new-build-file",
+            help="Set the build file aside and read all of the landing zone again; what runs said is kept.",
+        ),
+    ] = False,
     policy: PolicyFile = None,
     verbose: Verbose = False,
 ) -> None:
     """Build all marts anew from the accepted rows; or prove that they are what the landing zone gives."""
+    if is_verified and has_new_build_file:
+        raise ConfigurationError("--verify changes nothing, so it doesn't go with --new-build-file; give one of them")
     from orchestration.reading.console import progress_shown
     from orchestration.settings import from_environment
 
@@ -164,7 +173,7 @@ def rebuild(
         else:
             from orchestration.rebuild import rebuild_whole
 
-            result, day = rebuild_whole(settings, verbose=verbose)
+            result, day = rebuild_whole(settings, has_new_build_file=has_new_build_file, verbose=verbose)
     if not is_verified:
         _end_of_run(settings, result, day, day, verbose=verbose)
     from orchestration.reading.comparison import comparison_lines
@@ -292,6 +301,21 @@ def query(
     with published_connection(WarehousePaths(warehouse.resolve())) as connection:
         rows = fetch(connection, sql)
     write_rows(rows, format_)
+
+
+@app.command()
+def disk(warehouse: WarehouseFolder, format_: Format = OutputFormat.TABLE, verbose: Verbose = False) -> None:
+    """Show what a warehouse takes on disk, part by part, and what bounds each."""
+    from orchestration.reading.output import write_rows
+    from orchestration.reading.published import Rows
+    from orchestration.settings import from_environment
+    from orchestration.warehouse.retention import disk_use
+
+    if not warehouse.is_dir():
+        raise ConfigurationError(f"there is no folder {warehouse}; give the folder of a warehouse with --warehouse")
+    uses = disk_use(from_environment(warehouse=warehouse))
+    values = tuple((use.part, use.files, use.bytes, f"{use.bytes / 1e6:,.1f}", use.kept) for use in uses)
+    write_rows(Rows(("part", "files", "bytes", "megabytes", "kept"), values), format_)
 
 
 @app.command()

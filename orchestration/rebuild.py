@@ -28,6 +28,7 @@ from orchestration.warehouse.build_file import build_connection
 from orchestration.warehouse.built import forget_built
 from orchestration.warehouse.compiled import compiled_project
 from orchestration.warehouse.lock import warehouse_lock
+from orchestration.warehouse.retention import set_build_file_aside
 
 SAID_BEFORE = ("fct_restatement",)
 """Marts of what earlier runs said. A landing zone doesn't know that, so they aren't rebuilt."""
@@ -97,16 +98,22 @@ def verify(settings: Settings) -> list[TableComparison]:
         return _compared(kept, scratch.paths.build_file, sorted(rebuilt))
 
 
-def rebuild_whole(settings: Settings, *, verbose: bool = False) -> tuple[RunResult, date]:
+def rebuild_whole(
+    settings: Settings, *, has_new_build_file: bool = False, verbose: bool = False
+) -> tuple[RunResult, date]:
     """Run the latest day again with every model built anew; return the result and that day.
 
-    Raises ConfigurationError if nothing was published yet.
+    With ``has_new_build_file`` the build file is set aside first: everything is read from the landing zone again, and
+    only the record of earlier runs is taken over. Raises ConfigurationError if nothing was published yet.
     """
     with published_connection(settings.paths) as connection:
         _, last_date = _published_days(connection)
     with warehouse_lock(settings.paths.lock_file):
-        with build_connection(settings.paths.build_file) as connection:
-            forget_built(connection)
+        if has_new_build_file:
+            set_build_file_aside(settings.paths, settings.build_files_kept)
+        else:
+            with build_connection(settings.paths.build_file) as connection:
+                forget_built(connection)
         return run_days(settings, last_date, last_date, verbose=verbose), last_date
 
 

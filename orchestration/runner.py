@@ -92,8 +92,9 @@ def run_days(settings: Settings, first_date: date, last_date: date, *, verbose: 
 
         job = build_defs(settings, first_date=first_date, last_date=last_date).resolve_job_def(JOB_NAME)
         with open_instance(settings) as instance, _stores_kept_open(settings.instance_folder):
-            if settings.instance_folder == settings.paths.dagster_home:
+            if settings.owns_instance:
                 _close_killed_runs(instance)
+                _drop_old_runs(instance, settings.dagster_runs_kept)
             result = job.execute_in_process(
                 instance=instance,
                 raise_on_error=False,
@@ -109,6 +110,12 @@ def _close_killed_runs(instance: DagsterInstance) -> None:
 
     for run in instance.get_runs(RunsFilter(statuses=[DagsterRunStatus.STARTED])):
         instance.report_run_failed(run, message="The run ended without a result: its process was killed.")
+
+
+def _drop_old_runs(instance: DagsterInstance, kept: int) -> None:
+    """Drop Dagster's memory of all but the newest runs, so that it doesn't grow without end; ``audit`` keeps them."""
+    for record in instance.get_run_records(order_by="id")[kept - 1 :]:
+        instance.delete_run(record.dagster_run.run_id)
 
 
 @contextmanager

@@ -42,6 +42,11 @@ class WarehousePaths:
         return self.root / "build" / BUILD_FILE_NAME
 
     @property
+    def old_build_files(self) -> Path:
+        """Build files that were set aside."""
+        return self.root / "build" / "old"
+
+    @property
     def lock_file(self) -> Path:
         """Locked by the process that works on the warehouse."""
         return self.root / "build" / "run.lock"
@@ -64,13 +69,19 @@ class WarehousePaths:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What a run works on. ``snapshots_kept`` counts published files, the current one included."""
+    """What a run works on.
+
+    ``snapshots_kept`` counts published files, the current one included; ``build_files_kept`` those that were set aside,
+    without the current one.
+    """
 
     landing: Path
     warehouse: Path
     policy_file: Path | None = None
     dagster_home: Path | None = None
     snapshots_kept: int = 3
+    build_files_kept: int = 1
+    dagster_runs_kept: int = 100
     is_schedule_enabled: bool = False
 
     @property
@@ -83,11 +94,18 @@ class Settings:
         """Dagster's instance folder in force."""
         return self.dagster_home or self.paths.dagster_home
 
+    @property
+    def owns_instance(self) -> bool:
+        """Whether Dagster's instance is the warehouse's own, and not one that serves other things too."""
+        return self.instance_folder == self.paths.dagster_home
 
-def _whole_number(environment: Mapping[str, str], name: str, default: int) -> int:
+
+def _whole_number(environment: Mapping[str, str], name: str, default: int, least: int = 1) -> int:
     text = environment.get(name, str(default))
-    if not text.isdigit() or int(text) < 1:
-        raise ConfigurationError(f"environment variable {name} must be a whole number of at least 1, not {text!r}")
+    if not text.isdigit() or int(text) < least:
+        raise ConfigurationError(
+            f"environment variable {name} must be a whole number of at least {least}, not {text!r}"
+        )
     return int(text)
 
 
@@ -116,6 +134,8 @@ def from_environment(
         policy_file=policy_file.resolve() if policy_file else _optional_path(source, "RINGFENCE_POLICY"),
         dagster_home=_optional_path(source, "DAGSTER_HOME"),
         snapshots_kept=_whole_number(source, "RINGFENCE_SNAPSHOTS_KEPT", 3),
+        build_files_kept=_whole_number(source, "RINGFENCE_BUILD_FILES_KEPT", 1, least=0),
+        dagster_runs_kept=_whole_number(source, "RINGFENCE_DAGSTER_RUNS_KEPT", 100),
         is_schedule_enabled=source.get("RINGFENCE_SCHEDULE", "").lower() in ("1", "on", "true", "yes"),
     )
 

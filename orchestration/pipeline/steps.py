@@ -13,6 +13,7 @@ from orchestration.landing import TableLoad
 from orchestration.pipeline.build_plan import close_plan, open_plan, plan_whole
 from orchestration.pipeline.gates import GateResult, context_of, entry_gate, exit_gate
 from orchestration.pipeline.judge import settle
+from orchestration.pipeline.record import require_all_history, take_over_record
 from orchestration.pipeline.run import ExitStatus, RunContext, close_run, open_run, read_context
 from orchestration.pipeline.verdict import Verdict, final_verdict
 from orchestration.policy import load_policy
@@ -32,13 +33,17 @@ _INNER_TESTS = tuple(f"fqn:ringfence.{layer},resource_type:test" for layer in _I
 def prepare_run(settings: Settings, run_id: str, first_date: date, last_date: date) -> RunContext:
     """Open a run over those days: clear what a killed one left, write its policy and context.
 
-    Raises ConfigurationError if the landing folder or the policy is wrong.
+    Raises ConfigurationError if the landing folder or the policy is wrong, or if the build file is new and the run
+    wouldn't take in all that was accepted before.
     """
     policy = load_policy(settings.policy_file)
     discovery = landing.discover(settings.landing, last_date)
     remove_leftovers(settings.paths)
     with build_connection(settings.paths.build_file) as connection:
         landing.create_schemas(connection)
+        if settings.paths.published_file.exists():
+            take_over_record(connection, settings.paths.published_file.resolve())
+        require_all_history(connection, last_date, discovery.first_date)
         landing.record_notices(connection, run_id, None, landing.unknown_folders(settings.landing))
         context = open_run(
             connection,

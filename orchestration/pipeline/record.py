@@ -1,0 +1,59 @@
+"""The record of earlier runs in a build file that is new: schema ``audit``, taken over from what was published last.
+
+What belongs here: taking it over, and refusing a run that would leave out what was known before. What doesn't: rows of
+the landing zone, which are read again.
+
+A build file can be lost or set aside; what was said before must not be lost with it.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+import duckdb
+
+from orchestration.audit import TABLES
+from orchestration.errors import ConfigurationError
+from orchestration.sql import quoted
+from orchestration.warehouse.build_file import transaction
+
+
+def take_over_record(connection: duckdb.DuckDBPyConnection, published_file: Path) -> None:
+    """Fill ``audit`` from a published file if it holds no run. Its loads count as superseded: all is read again."""
+    if connection.execute("select exists(select 1 from audit.run)").fetchall()[0][0]:
+        return
+    connection.execute(f"attach {quoted(str(published_file))} as published (read_only)")
+    try:
+        with transaction(connection):
+            for table in TABLES:
+                connection.execute(f"insert into audit.{table.name} by name select * from published.audit.{table.name}")
+            connection.execute(
+                "update audit.load set outcome = 'superseded' where outcome in ('accepted', 'gone', 'pending')"
+            )
+    finally:
+        connection.execute("detach published")
+
+
+def require_all_history(
+    connection: duckdb.DuckDBPyConnection, last_date: date, landing_first_date: date | None
+) -> None:
+    """Raise ConfigurationError if the build file holds no rows yet and the run wouldn't read all that was accepted."""
+    if connection.execute("select exists(select 1 from audit.load where outcome = 'accepted')").fetchall()[0][0]:
+        return
+    knowledge_at: datetime | None
+    knowledge_at, first_date = connection.execute(
+        "select max(knowledge_at), min(landing_first_date) from audit.run where is_accepted"
+    ).fetchall()[0]
+    if knowledge_at is None:
+        return
+    latest = (knowledge_at - timedelta(days=1)).date()
+    if last_date < latest:
+        raise ConfigurationError(
+            f"the build file is new and must take in all that was accepted before: run --date {latest} first"
+        )
+    if first_date is not None and (landing_first_date is None or landing_first_date > first_date):
+        raise ConfigurationError(
+            f"the build file is new and the landing zone begins on {landing_first_date or 'no day at all'}, but runs"
+            f" before have taken in days from {first_date} on; put them back, or the old build file"
+        )
