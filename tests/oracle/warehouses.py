@@ -98,22 +98,6 @@ class Published:
         tables = {name: self.query(f"select * from marts.{name}") for name in KEYS}
         return Results(tables, {_finding(row) for row in self.query(published)})
 
-    def all_marts(self) -> dict[str, list[str]]:
-        """Every table of schema marts as sorted text, so that order doesn't matter.
-
-        But for fct_restatement: what was said in between is the history of runs, not of the exchange.
-        """
-        names = [row["name"] for row in self.query("select name from (show all tables) where schema = 'marts'")]
-        names.remove("fct_restatement")
-        return {
-            name: sorted(str(sorted(row.items())) for row in self.query(f"select * from marts.{name}"))
-            for name in sorted(names)
-        }
-
-    def all_findings(self) -> list[str]:
-        """Every finding with all that it says, but not the run that said it."""
-        return sorted(str(sorted(row.items())) for row in self.query("select * exclude (run_id) from audit.finding"))
-
 
 def run(landing: Path, warehouse: Path, first: date, last: date) -> Published:
     """Run the command as a user would; raise AssertionError unless it publishes."""
