@@ -333,6 +333,20 @@ def report(
     typer.echo(f"wrote {out}")
 
 
+@app.command("export-sources")
+def export_sources(
+    warehouse: WarehouseFolder,
+    out: Annotated[str, typer.Option("--out", metavar="FOLDER|URL", help="Folder or object storage to write to.")],
+    verbose: Verbose = False,
+) -> None:
+    """Write the accepted rows as Parquet, for building the marts on Apache Spark."""
+    from orchestration.settings import WarehousePaths
+    from orchestration.warehouse.source_files import export_sources as write_sources
+
+    tables = write_sources(WarehousePaths(warehouse.resolve()).build_file, out)
+    typer.echo(f"wrote {sum(table.rows for table in tables):,} rows of {len(tables)} tables to {out}")
+
+
 def _list_faults(wanted: bool) -> None:
     if not wanted:
         return

@@ -11,14 +11,14 @@
         without separators and a leading `IBAN`; hexadecimal addresses, and all that begins like
         one (base58 has no zero), in lower case with `0x`; in lower case too what begins like a bech32 address, and
         what is written in one case throughout; anything else (base58) as written, since its case matters. -#}
-    {%- set bare = "regexp_replace(" ~ address ~ ", '[\\s\\p{Cf}]', '', 'g')" -%}
+    {%- set bare = without_white_space(address) -%}
     case
         when {{ normalised_network(network) }} = 'bank'
-            then regexp_replace(regexp_replace(upper({{ bare }}), '[^0-9A-Z]', '', 'g'), '^IBAN', '')
+            then {{ text_without(text_without('upper(' ~ bare ~ ')', '[^0-9A-Z]'), '^IBAN') }}
         when {{ normalised_network(network) }} in ('custodian', 'venue') then upper({{ bare }})
-        when regexp_full_match(lower({{ bare }}), '[0-9a-f]{40}') then '0x' || lower({{ bare }})
-        when starts_with(lower({{ bare }}), '0x') then lower({{ bare }})
-        when regexp_matches(lower({{ bare }}), '^(bc|tb|ltc)1') then lower({{ bare }})
+        when {{ text_matches('lower(' ~ bare ~ ')', '^[0-9a-f]{40}$') }} then '0x' || lower({{ bare }})
+        when {{ text_matches('lower(' ~ bare ~ ')', '^0x') }} then lower({{ bare }})
+        when {{ text_matches('lower(' ~ bare ~ ')', '^(bc|tb|ltc)1') }} then lower({{ bare }})
         when {{ bare }} in (lower({{ bare }}), upper({{ bare }})) then lower({{ bare }})
         else {{ bare }}
     end

@@ -5,7 +5,16 @@
     {%- if flags.WHICH == 'compile' -%}
         {{ return(var('is_continued', false)) }}
     {%- endif -%}
+    {{ return(adapter.dispatch('is_continued_by_engine')()) }}
+{%- endmacro %}
+
+{% macro default__is_continued_by_engine() -%}
     {{ return(is_incremental()) }}
+{%- endmacro %}
+
+{% macro spark__is_continued_by_engine() -%}
+    {#- Everything is built anew on Spark. -#}
+    {{ return(false) }}
 {%- endmacro %}
 
 
@@ -18,7 +27,7 @@
         (
             select
             {%- for name, type in columns.items() %}
-                cast(null as {{ type }}) as {{ name }}{{ ',' if not loop.last }}
+                cast(null as {{ engine_type(type) }}) as {{ name }}{{ ',' if not loop.last }}
             {%- endfor %}
             where false
         )

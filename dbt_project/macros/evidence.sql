@@ -2,7 +2,7 @@
 
 {% macro sql_text(value) -%}
     {#- A value as a quoted SQL literal; null if the value is. -#}
-    ('''' || replace(cast({{ value }} as varchar), '''', '''''') || '''')
+    ('''' || replace(cast({{ value }} as string), '''', '''''') || '''')
 {%- endmacro %}
 
 
@@ -49,14 +49,14 @@
 {% macro largest_entries() -%}
     {#- Aggregates that keep the largest rows of a group and count all of them. Ties are broken by the entry, so that
         nothing depends on the order of rows. -#}
-    max(
-        struct_pack(
-            size := abs(entries.amount),
-            entry_id := entries.entry_id,
-            source_file := entries.source_file,
-            source_row := entries.source_row
-        ),
-        {{ evidence_rows_shown() }}
-    ) as largest,
+    {{ largest_items(
+        record({
+            'size': 'abs(entries.amount)',
+            'entry_id': 'entries.entry_id',
+            'source_file': 'entries.source_file',
+            'source_row': 'entries.source_row',
+        }),
+        evidence_rows_shown()
+    ) }} as largest,
     count(*) as entries
 {%- endmacro %}

@@ -1,13 +1,13 @@
-{#- Exact decimal arithmetic. DuckDB's `/` and a product of two DECIMAL(38,18) both leave the exact numbers
-    (the first gives DOUBLE, the second overflows), so products and ratios are written here and nowhere else. -#}
+{#- Exact decimal arithmetic. `/` and a product of two DECIMAL(38,18) both leave the exact numbers (on DuckDB the first
+    gives DOUBLE, on Spark it rounds; the second overflows), so products and ratios are written here and nowhere else. -#}
 
 {% macro whole_part(value) -%}
-    cast(trunc(abs({{ value }})) as decimal(20, 0))
+    cast(floor(abs({{ value }})) as decimal(20, 0))
 {%- endmacro %}
 
 
 {% macro fraction_part(value) -%}
-    cast(abs({{ value }}) - trunc(abs({{ value }})) as decimal(18, 18))
+    cast(abs({{ value }}) - floor(abs({{ value }})) as decimal(18, 18))
 {%- endmacro %}
 
 
@@ -18,11 +18,14 @@
     {%- set l = "cast(" ~ left ~ " as decimal(38, 18))" -%}
     {%- set r = "cast(" ~ right ~ " as decimal(38, 18))" -%}
     cast(
-        (sign({{ l }}) * sign({{ r }}))::decimal(1, 0) * round(
-            cast(cast({{ whole_part(l) }} as hugeint) * cast({{ whole_part(r) }} as hugeint) as decimal(38, 18))
+        ({{ direction(l) }} * {{ direction(r) }})::decimal(1, 0) * round(
+            cast(
+                cast({{ whole_part(l) }} as {{ wide_integer_type() }})
+                * cast({{ whole_part(r) }} as {{ wide_integer_type() }}) as decimal(38, 18)
+            )
             + {{ whole_part(l) }} * {{ fraction_part(r) }}
             + {{ fraction_part(l) }} * {{ whole_part(r) }}
-            + cast(trunc({{ fraction_part(l) }} * {{ fraction_part(r) }}, 18) as decimal(38, 18)),
+            + cast({{ cut_to_places(fraction_part(l) ~ ' * ' ~ fraction_part(r), 18) }} as decimal(38, 18)),
             {{ scale }}
         ) as decimal(38, {{ scale }})
     )
@@ -38,9 +41,10 @@
 {% macro in_smallest_units(value) -%}
     {#- A DECIMAL(38,18) as a whole number of 1e-18, exact over the whole range of the type. -#}
     (
-        cast(trunc({{ value }}) as hugeint) * 1000000000000000000::hugeint
+        cast({{ without_fraction(value) }} as {{ wide_integer_type() }}) * {{ wide_integer(1000000000000000000) }}
         + cast(
-            cast({{ value }} - trunc({{ value }}) as decimal(18, 18)) * 1000000000000000000::decimal(19, 0) as hugeint
+            cast({{ value }} - {{ without_fraction(value) }} as decimal(18, 18))
+            * 1000000000000000000::decimal(19, 0) as {{ wide_integer_type() }}
         )
     )
 {%- endmacro %}
@@ -52,6 +56,10 @@
         if either is larger, both are cut to the 12 places (below 1.7e17) or 9 places that leave room for a step.
         Null if the denominator is zero or null, or if the ratio is 1e19 or more. For display and for sharing out; a
         verdict is never drawn from it (cross-multiply). The lists of one bind what each step needs more than once. -#}
+    {{ return(adapter.dispatch('exact_ratio')(numerator, denominator, scale)) }}
+{%- endmacro %}
+
+{% macro default__exact_ratio(numerator, denominator, scale) -%}
     {%- set dividend = "struct_extract(bound, 'dividend')" -%}
     {%- set divisor = "struct_extract(bound, 'divisor')" -%}
     {%- set direction = "struct_extract(bound, 'direction')" -%}
@@ -92,30 +100,112 @@
     )
 {%- endmacro %}
 
+{% macro spark__exact_ratio(numerator, denominator, scale) -%}
+    {#- In three steps of six digits, since Spark's integers end at 1e38. -#}
+    {%- set larger = 'greatest(bound.dividend, bound.divisor)' -%}
+    {%- set remainder = 'state.rest * 1000000 % bound.divisor' -%}
+    cast(
+        transform(
+            transform(
+                transform(
+                    transform(
+                        array(named_struct(
+                            'dividend', cast({{ numerator }} as decimal(38, 18)),
+                            'divisor', cast({{ denominator }} as decimal(38, 18))
+                        )),
+                        bound -> named_struct(
+                            'direction', {{ direction('bound.dividend') }} * {{ direction('bound.divisor') }},
+                            'dividend', abs({{ in_smallest_units('bound.dividend') }}),
+                            'divisor', abs({{ in_smallest_units('bound.divisor') }})
+                        )
+                    ),
+                    bound -> named_struct(
+                        'direction', bound.direction,
+                        {%- for operand in ['dividend', 'divisor'] %}
+                        '{{ operand }}', nullif(
+                            case
+                                when {{ larger }} < 170000000000000000000000000000 then bound.{{ operand }}
+                                when {{ larger }} < 170000000000000000000000000000000000
+                                    then {{ wide_quotient('bound.' ~ operand, wide_integer(1000000)) }}
+                                else {{ wide_quotient('bound.' ~ operand, wide_integer(1000000000)) }}
+                            end,
+                            {{ 0 if operand == 'divisor' else 'null' }}
+                        ){{ ',' if not loop.last }}
+                        {%- endfor %}
+                    )
+                ),
+                bound -> named_struct(
+                    'direction', bound.direction,
+                    'divisor', bound.divisor,
+                    'whole', try_divide(bound.dividend - bound.dividend % bound.divisor, bound.divisor),
+                    'rest', bound.dividend % bound.divisor
+                )
+            ),
+            bound -> bound.direction * round(
+                aggregate(
+                    array(1, 2, 3),
+                    named_struct(
+                        'quotient', cast(bound.whole as decimal(38, 0)), 'rest', cast(bound.rest as decimal(38, 0))
+                    ),
+                    (state, step) -> named_struct(
+                        'quotient', cast(
+                            state.quotient * 1000000 + (state.rest * 1000000 - {{ remainder }}) / bound.divisor
+                            as decimal(38, 0)
+                        ),
+                        'rest', cast({{ remainder }} as decimal(38, 0))
+                    )
+                ).quotient * 0.000000000000000001::decimal(18, 18),
+                {{ scale }}
+            )
+        )[0] as decimal(38, {{ scale }})
+    )
+{%- endmacro %}
+
 
 {% macro proceeds_after_impact(sold_usd, impact) -%}
     {#- sold x (1 - 2/3 x impact), rounded half up to 8 places: DOMAIN.md section 5. In whole units of 1e-8 USD and
         1e-12 of impact that is sold x (3e12 - 2 x impact) / 3e12, and the half is added before the division. Exact for
         sales below 1e17 USD. -#}
     {%- set sold = in_smallest_units("cast(" ~ sold_usd ~ " as decimal(38, 18))") -%}
-    {%- set units = "(" ~ sold ~ " // 10000000000::hugeint)" -%}
-    {%- set impact_units = "cast(cast(" ~ impact ~ " as decimal(38, 12)) * 1000000000000::decimal(13, 0) as hugeint)"
-    -%}
+    {%- set units = "(" ~ wide_quotient(sold, wide_integer(10000000000)) ~ ")" -%}
+    {%- set impact_units = "cast(cast(" ~ impact ~ " as decimal(38, 12)) * 1000000000000::decimal(13, 0) as "
+        ~ wide_integer_type() ~ ")" -%}
+    {%- set thirds = units ~ " * (" ~ wide_integer(3000000000000) ~ " - 2 * " ~ impact_units ~ ") + "
+        ~ wide_integer(1500000000000) -%}
     cast(
-        cast(
-            ({{ units }} * (3000000000000::hugeint - 2 * {{ impact_units }}) + 1500000000000::hugeint)
-            // 3000000000000::hugeint as decimal(38, 0)
-        ) * 0.00000001::decimal(8, 8) as decimal(38, 8)
+        cast({{ wide_quotient("(" ~ thirds ~ ")", wide_integer(3000000000000)) }} as decimal(38, 0))
+        * 0.00000001::decimal(8, 8) as decimal(38, 8)
     )
 {%- endmacro %}
 
 
 {% macro amount_text(value) -%}
     {#- A decimal as people write it: no trailing zeros, no exponent, exact. -#}
+    {{ return(adapter.dispatch('amount_text')(value)) }}
+{%- endmacro %}
+
+{% macro default__amount_text(value) -%}
     case
         when {{ value }} is not null
             then rtrim(regexp_replace(cast({{ value }} as varchar), '(\.[0-9]*?)0+$', '\1'), '.')
     end
+{%- endmacro %}
+
+{% macro spark__amount_text(value) -%}
+    {#- Spark writes small decimals with an exponent, so the places are written as a whole number. -#}
+    concat(
+        case when {{ value }} < 0 then '-' else '' end,
+        cast({{ whole_part(value) }} as string),
+        regexp_replace(
+            '.' || lpad(
+                cast(cast({{ fraction_part(value) }} * 1000000000000000000::decimal(19, 0) as decimal(18, 0)) as string),
+                18,
+                '0'
+            ),
+            '[.]?0+$',
+            ''
+        )
+    )
 {%- endmacro %}
 
 

@@ -4,11 +4,11 @@
         the fraction times the ratio, and the quantity times the ratio's second half. -#}
     {%- set size = "abs(" ~ quantity ~ ")" -%}
     {%- set product = "cast(" ~ fraction_part(quantity) ~ " * " ~ fraction_part(ratio) ~ " as decimal(38, 36))" -%}
-    {%- set below = product ~ " - trunc(" ~ product ~ ", 18)" -%}
+    {%- set below = product ~ " - " ~ cut_to_places(product, 18) -%}
     case
         when {{ ratio }} = 1 then cast({{ quantity }} as decimal(38, 18))
         else cast(
-            sign({{ quantity }})::decimal(1, 0) * (
+            {{ direction(quantity) }}::decimal(1, 0) * (
                 {{ exact_product(size, ratio) }}
                 + cast(round(
                     {{ exact_product(size, ratio_rest) }}

@@ -5,7 +5,7 @@ with delivered as (
         as_of_date,
         wallet_id,
         asset,
-        arg_max(balance, as_of) as balance
+        max_by(balance, as_of) as balance
     from {{ ref('stg_landing__wallet_balances') }}
     where as_of_date between {{ run_value('landing_first_date') }} and {{ run_value('calendar_last_date') }}
     group by as_of_date, wallet_id, asset

@@ -4,10 +4,10 @@ with first_and_last as (
     select
         wallet_id,
         asset,
-        arg_min(previous_balance, as_of) as first_balance,
+        min_by(previous_balance, as_of) as first_balance,
         min(previous_as_of) as first_as_of,
-        arg_min(previous_as_of is null, as_of) as starts_from_zero,
-        arg_max(balance, as_of) as last_balance,
+        min_by(previous_as_of is null, as_of) as starts_from_zero,
+        max_by(balance, as_of) as last_balance,
         max(as_of) as last_as_of,
         sum(moved) as moved
     from {{ ref('fct_wallet_roll_forward') }}

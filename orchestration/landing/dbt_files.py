@@ -149,6 +149,15 @@ def sources() -> dict[str, str]:
     }
 
 
+def model_sources() -> list[tuple[str, str]]:
+    """Schema and name of every source table of the models that are built from accepted rows."""
+    return [
+        *(("raw", table.name) for table in TABLES),
+        *(("audit", name) for name in _AUDIT_TABLES),
+        *(("policy", name) for name in _POLICY_TABLES),
+    ]
+
+
 def _known_column(table: Table) -> str | None:
     return next((name for name in ("recorded_at", "published_at") if name in table.column_names), None)
 

@@ -13,10 +13,10 @@ def key_text(table: Table, name: str, alias: str = "") -> str:
     column = f"{alias}.{name}" if alias else name
     kind = table.column(name).kind
     if kind is ColumnKind.TIMESTAMP:
-        return f"coalesce(replace(cast({column} as varchar), ' ', 'T') || 'Z', '')"
+        return f"coalesce(replace(cast({column} as string), ' ', 'T') || 'Z', '')"
     if kind in (ColumnKind.TEXT, ColumnKind.ENUM):
         return f"coalesce({column}, '')"
-    return f"coalesce(cast({column} as varchar), '')"
+    return f"coalesce(cast({column} as string), '')"
 
 
 def row_key(table: Table, alias: str = "") -> str:

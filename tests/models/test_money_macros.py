@@ -5,25 +5,15 @@ What belongs here: arithmetic of single expressions. What doesn't: what the mode
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal, localcontext
-from functools import wraps
-from pathlib import Path
+from decimal import ROUND_DOWN, Decimal
 
 import duckdb
-import jinja2
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-MACROS = (Path(__file__).parents[2] / "dbt_project" / "macros" / "money.sql").read_text(encoding="utf-8")
-Pair = tuple[Decimal, Decimal]
-LIMIT = Decimal(10) ** 20
-
-
-def expression(call: str) -> str:
-    """The SQL that a macro call renders to."""
-    return jinja2.Environment(autoescape=False).from_string(MACROS + "{{ " + call + " }}").render()
+from tests.support.macros import expression
+from tests.support.money import LIMIT, TIES, Pair, exactly, expected_ratio, pairs, places
 
 
 def evaluate(calls: list[str], rows: list[Pair]) -> list[tuple[Decimal | None, ...]]:
@@ -34,52 +24,6 @@ def evaluate(calls: list[str], rows: list[Pair]) -> list[tuple[Decimal | None, .
     )
     columns = ", ".join(expression(call) for call in calls)
     return duckdb.execute(f"select {columns} from (values {values}) as t (number, l, r) order by number").fetchall()
-
-
-def places(value: Decimal, scale: int, rounding: str = ROUND_HALF_UP) -> Decimal:
-    """The value at that many places."""
-    return value.quantize(Decimal(1).scaleb(-scale), rounding=rounding)
-
-
-def amounts() -> st.SearchStrategy[Decimal]:
-    """Signed amounts of the whole of DECIMAL(38,18), round ones as likely as long ones."""
-
-    def build(units: int, zeros: int, is_negative: bool) -> Decimal:
-        kept = units % 10 ** (38 - zeros) * 10**zeros
-        return Decimal(f"{'-' if is_negative else ''}{kept}E-18")
-
-    units = st.one_of(*(st.integers(min_value=0, max_value=10**digits - 1) for digits in (8, 18, 28, 38)))
-    return st.builds(build, units, st.integers(min_value=0, max_value=37), st.booleans())
-
-
-def exactly(test: Callable[..., None]) -> Callable[..., None]:
-    """Run a test with enough digits for any product of two DECIMAL(38,18)."""
-
-    @wraps(test)
-    def run(*arguments: object, **named: object) -> None:
-        with localcontext() as context:
-            context.prec = 120
-            test(*arguments, **named)
-
-    return run
-
-
-def pairs() -> st.SearchStrategy[list[Pair]]:
-    """Batches of operands; one query a batch keeps the test fast."""
-    return st.lists(st.tuples(amounts(), amounts()), min_size=1, max_size=30)
-
-
-TIES: list[Pair] = [
-    (Decimal("0.5"), Decimal("0.00000001")),
-    (Decimal("-0.5"), Decimal("0.00000001")),
-    (Decimal("2.5"), Decimal("-0.00000003")),
-    (Decimal("0.499999999999999999"), Decimal("0.00000001")),
-    (Decimal("0.000000005"), Decimal("1")),
-    (Decimal("0.000000004999999999"), Decimal("1")),
-    (Decimal("1"), Decimal("8")),
-    (Decimal("-1"), Decimal("8")),
-    (Decimal("0"), Decimal("-7")),
-]
 
 
 @settings(max_examples=20, deadline=None)
@@ -109,16 +53,6 @@ def test_a_product_is_rounded_half_away_from_zero(rows: list[Pair]) -> None:
         for left, right in fit
     ]
     assert evaluate(calls, fit) == expected
-
-
-def expected_ratio(dividend: Decimal, divisor: Decimal, scale: int) -> Decimal | None:
-    """The ratio as documented: operands cut to the places that leave room, null if undefined."""
-    larger = max(abs(dividend), abs(divisor))
-    kept = 18 if larger < Decimal("1.7e11") else 12 if larger < Decimal("1.7e17") else 9
-    dividend, divisor = places(dividend, kept, ROUND_DOWN), places(divisor, kept, ROUND_DOWN)
-    if divisor == 0 or abs(dividend) >= abs(divisor) * LIMIT:
-        return None
-    return places(dividend / divisor, scale, ROUND_DOWN if scale == 18 else ROUND_HALF_UP)
 
 
 @settings(max_examples=20, deadline=None)

@@ -35,6 +35,20 @@ def _rows(table: Table, landing: Path) -> str:
     return f"select {', '.join(columns)} from {read} group by {keys}"
 
 
+def insert_delivered(
+    connection: duckdb.DuckDBPyConnection, landing: Path, load_number: int, after: date | None, last: date
+) -> None:
+    """Add what a landing zone holds for the days after one (None: all before, reference tables too) up to another."""
+    for table in TABLES:
+        if not (landing / table.name).is_dir() or (after is not None and not table.dated):
+            continue
+        days = f"partition_date > '{after or date.min}' and partition_date <= '{last}'" if table.dated else "true"
+        connection.execute(
+            f"insert into raw.{table.name} by name select *, {load_number} as accepted_load_number"
+            f" from ({_rows(table, landing)}) where {days}"
+        )
+
+
 def build_from_landing(folder: Path, landing: Path, last_date: date, select: str) -> Warehouse:
     """The models named in ``select`` with their parents, over the landing zone up to a date."""
     first_date = min(date.fromisoformat(path.name[5:]) for path in (landing / "ledger_entries").iterdir())

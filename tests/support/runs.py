@@ -5,10 +5,9 @@ Each run takes in rows, builds the models, records what it says and publishes it
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 import duckdb
 
@@ -32,9 +31,19 @@ class Runs:
         create_build_file(self.path, {}, first_date=first_date, last_date=first_date)
 
     def run(
-        self, run_id: str, day: date, rows: Rows, *, policy_file: Path | None = None, is_killed: bool = False
+        self,
+        run_id: str,
+        day: date,
+        rows: Rows | Callable[[duckdb.DuckDBPyConnection, int], None],
+        *,
+        models: Sequence[str] = ("fct_restatement",),
+        policy_file: Path | None = None,
+        is_killed: bool = False,
     ) -> Warehouse:
-        """Take in the rows and close the day; ``is_killed`` ends it between its record and its publication."""
+        """Take in the rows and close the day; ``is_killed`` ends it between its record and its publication.
+
+        Rows may also be taken in by a function, which is given the load's number.
+        """
         with duckdb.connect(str(self.path)) as connection:
             context = open_run(
                 connection,
@@ -46,7 +55,7 @@ class Runs:
                 was_published=self.published.__contains__,
             )
             self._accept(connection, run_id, rows)
-            build_models(connection, ["fct_restatement"])
+            build_models(connection, models)
             record_published_figures(connection, context)
             collect_restatement_sources(connection, run_id)
             close_run(connection, run_id, ExitStatus.PASSED, "")
@@ -55,7 +64,10 @@ class Runs:
         return Warehouse(self.path)
 
     def _accept(
-        self, connection: duckdb.DuckDBPyConnection, run_id: str, rows: Mapping[str, Sequence[Mapping[str, Any]]]
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        run_id: str,
+        rows: Rows | Callable[[duckdb.DuckDBPyConnection, int], None],
     ) -> None:
         self.loads += 1
         connection.execute(
@@ -63,6 +75,10 @@ class Runs:
             " load_number) values (?, 'ledger_entries', 'file', 'x', 1, 1, 1, 'accepted', ?)",
             [run_id, self.loads],
         )
+        if callable(rows):
+            rows(connection, self.loads)
+            mark_accepted(connection, run_id)
+            return
         for name, of_table in rows.items():
             places = {"source_file": f"{name}/{run_id}.csv", "accepted_load_number": self.loads}
             insert_rows(connection, f"raw.{name}", table(name), [row | places for row in of_table])

@@ -110,7 +110,7 @@ whole_accounts as (
         finding_number,
         subject_id as account_id,
         described_date,
-        cast(null as varchar) as asset
+        cast(null as string) as asset
     from findings
     where check_name = 'no_negative_equity'
     union all

@@ -22,7 +22,7 @@ ledger_accounts as (
 ),
 
 -- Read for few rows or none: never kept as a whole.
-accounts as not materialized (
+accounts as {{ read_in_place() }} (
     select
         account_id,
         entity_id,
@@ -67,7 +67,7 @@ group_links as (
     from {{ ref('int_affiliates__group_link') }}
 ),
 
-attributes as not materialized (
+attributes as {{ read_in_place() }} (
     select
         entity_id,
         attribute_type,
@@ -88,7 +88,7 @@ shared_attributes as (
     from {{ ref('int_affiliates__shared_attribute') }}
 ),
 
-snapshots as not materialized (
+snapshots as {{ read_in_place() }} (
     select
         account_id,
         asset,

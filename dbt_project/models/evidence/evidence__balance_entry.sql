@@ -1,7 +1,7 @@
 {#- The largest entries up to a day are among those that were the largest of all so far on their own day, so only
     these are joined with findings: cost follows findings and days, not entries. -#}
 -- Read for few rows or none: never kept as a whole.
-with entries as not materialized (
+with entries as {{ read_in_place() }} (
     select
         entry_id,
         account_id,
@@ -58,7 +58,7 @@ days_of_accounts as (
         entries.effective_date,
         {{ largest_entries() }}
     from entries
-    where (entries.account_id, entries.asset) in (select (accounts.account_id, accounts.asset) from accounts)
+    semi join accounts on entries.account_id = accounts.account_id and entries.asset = accounts.asset
     group by entries.account_id, entries.asset, entries.effective_date
 ),
 
@@ -132,18 +132,18 @@ largest_of_days as (
         from_date,
         to_date,
         effective_date,
-        unnest(largest) as entry
+        {{ each_item('largest') }} as entry
     from days
 ),
 
 compared as (
     select
         *,
-        max(entry, {{ evidence_rows_shown() }}) over (
-            partition by is_customers, holder, asset, from_date, to_date
-            order by effective_date
-            range between unbounded preceding and current row
-        ) as largest_so_far
+        {{ largest_items(
+            'entry',
+            evidence_rows_shown(),
+            over='partition by is_customers, holder, asset, from_date, to_date order by effective_date'
+        ) }} as largest_so_far
     from largest_of_days
 ),
 
@@ -157,7 +157,7 @@ records as (
         effective_date,
         entry
     from compared
-    where entry >= largest_so_far[-1]
+    where entry >= {{ last_item('largest_so_far') }}
 ),
 
 behind as (
@@ -165,10 +165,10 @@ behind as (
         wanted.finding_number,
         wanted.asset,
         wanted.described_date,
-        struct_extract(records.entry, 'entry_id') as entry_id,
-        struct_extract(records.entry, 'source_file') as source_file,
-        struct_extract(records.entry, 'source_row') as source_row,
-        struct_extract(records.entry, 'size') as size
+        records.entry['entry_id'] as entry_id,
+        records.entry['source_file'] as source_file,
+        records.entry['source_row'] as source_row,
+        records.entry['size'] as size
     from wanted
     inner join records
         on

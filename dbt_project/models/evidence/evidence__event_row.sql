@@ -13,7 +13,7 @@ with findings as (
 ),
 
 -- Read for few rows or none: never kept as a whole.
-entries as not materialized (
+entries as {{ read_in_place() }} (
     select
         entry_id,
         transaction_id,
@@ -26,7 +26,7 @@ entries as not materialized (
     from {{ ref('stg_landing__ledger_entries') }}
 ),
 
-transfers as not materialized (
+transfers as {{ read_in_place() }} (
     select
         transfer_id,
         wallet_id,
@@ -106,7 +106,7 @@ snapshots as (
 ),
 
 window_length as (
-    select to_days(cast({{ policy('window_dressing.days') }} as integer)) as length
+    select {{ length_of_days('cast(' ~ policy('window_dressing.days') ~ ' as integer)') }} as length
 ),
 
 liquidity as (
@@ -136,7 +136,7 @@ payments as (
         revenue_date,
         is_backdated,
         quantity,
-        strftime(revenue_date, '%Y-%m') as month_text
+        {{ month_text('revenue_date') }} as month_text
     from {{ ref('int_revenue__payment') }}
 ),
 

@@ -14,9 +14,7 @@ with found as (
     {% endfor %}
 ),
 
--- Of one check and day the largest findings are traced: a day on which everything fails has one cause, and what is kept
--- stays bounded.
-largest as (
+weighed as (
     select
         as_of_date,
         check_name,
@@ -26,10 +24,22 @@ largest as (
         max(impact_usd) as impact_usd
     from found
     group by as_of_date, check_name, subject_type, subject_id, asset
+),
+
+-- Of one check and day the largest findings are traced: a day on which everything fails has one cause, and what is kept
+-- stays bounded.
+largest as (
+    select
+        as_of_date,
+        check_name,
+        subject_type,
+        subject_id,
+        asset
+    from weighed
     qualify
         row_number() over (
             partition by as_of_date, check_name
-            order by max(impact_usd) desc nulls last, subject_type, subject_id, asset
+            order by impact_usd desc nulls last, subject_type, subject_id, asset nulls last
         ) <= {{ findings_traced() }}
 )
 
@@ -39,5 +49,7 @@ select
     subject_type,
     subject_id,
     asset,
-    row_number() over (order by as_of_date, check_name, subject_type, subject_id, asset) as finding_number
+    cast(
+        row_number() over (order by as_of_date, check_name, subject_type, subject_id, asset nulls last) as bigint
+    ) as finding_number
 from largest

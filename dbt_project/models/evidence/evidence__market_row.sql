@@ -127,11 +127,7 @@ market_rows as (
         prices.source_row,
         prices.volume_usd as size
     from priced_by
-    asof inner join prices
-        on
-            priced_by.asset = prices.asset
-            and priced_by.source = prices.source
-            and priced_by.before > prices.as_of
+    {{ join_latest('priced_by', 'prices', ['asset', 'source'], ('before', 'as_of'), is_strict=true) }}
     union all
     select
         traded_at.finding_number,
@@ -140,11 +136,7 @@ market_rows as (
         depths.source_row,
         depths.volume_30d_avg_usd as size
     from traded_at
-    asof inner join depths
-        on
-            traded_at.asset = depths.asset
-            and traded_at.source = depths.source
-            and traded_at.before >= depths.as_of
+    {{ join_latest('traded_at', 'depths', ['asset', 'source'], ('before', 'as_of')) }}
     union all
     select
         named_assets.finding_number,
@@ -154,8 +146,7 @@ market_rows as (
         supplies.circulating as size
     from named_assets
     semi join own_tokens on named_assets.asset = own_tokens.asset
-    asof inner join supplies
-        on named_assets.asset = supplies.asset and named_assets.before >= supplies.as_of
+    {{ join_latest('named_assets', 'supplies', ['asset'], ('before', 'as_of')) }}
 ),
 
 -- Stocks by the day they describe; revenue by the month that its period touches.
@@ -191,10 +182,10 @@ published_rows as (
     inner join reported_figures
         on
             reported_figures.figure = 'revenue'
-            and findings.subject_id >= strftime(
-                coalesce(reported_figures.period_start, reported_figures.period_end - interval 1 day), '%Y-%m'
-            )
-            and findings.subject_id <= strftime(reported_figures.period_end, '%Y-%m')
+            and findings.subject_id >= {{ month_text(
+                'coalesce(reported_figures.period_start, reported_figures.period_end - interval 1 day)'
+            ) }}
+            and findings.subject_id <= {{ month_text('reported_figures.period_end') }}
     where findings.subject_type = 'month'
 )
 

@@ -1,6 +1,47 @@
 {#- What moved the figures that this run restates. Rows that became known and restated subjects both name their reaches:
     the kinds of row that a figure is worked out from, with the asset or entity where only rows of that one count. Rows
     are summed up by reach and day before they meet the days they reach. -#}
+{%- set reaches_of_subjects -%}
+    case source_table
+        when 'fct_solvency_daily'
+            then {{ list_of(["'entry'", "'balance'", "'price'", "'market'", "'register'", "'wallet'"]) }}
+        when 'fct_token_adjusted_revenue_monthly'
+            then {{ list_of(["'revenue'", "'report'", "'price'", "'market'", "'register'"]) }}
+        when 'fct_affiliate_exposure_daily'
+            then {{ lists_joined(
+                list_of(["'balance'", "'price'", "'market'", "'register'", "'wallet'"]),
+                'case when is_more_than_a_share then ' ~ list_of(["'entity|' || subject"])
+                ~ ' else ' ~ list_of(["'entry'"]) ~ ' end'
+            ) }}
+        when 'fct_price_daily' then {{ empty_text_list() }}
+        when 'fct_customer_liability_daily' then {{ list_of(["'register'"]) }}
+        else {{ list_of(["'register'", "'wallet'"]) }}
+    end
+{%- endset -%}
+{%- set reaches_of_assets -%}
+    case source_table
+        when 'fct_price_daily' then {{ list_of(["'price|' || asset"]) }}
+        when 'fct_customer_liability_daily'
+            then {{ list_of(["'price|' || asset", "'entry|' || subject", "'entry|' || asset || '|suspense'"]) }}
+        else {{ list_of([
+            "'price|' || asset",
+            "'balance|' || asset",
+            "'market|' || asset",
+            "'entry|' || asset || '|customer'",
+            "'entry|' || asset || '|affiliate'",
+            "'entry|' || asset || '|suspense'",
+        ]) }}
+    end
+{%- endset -%}
+{%- set reach_of_relation = "'entry|' || asset || '|' || relation" -%}
+{%- set reaches_of_entries -%}
+    case relation
+        when 'operator' then {{ list_of([reach_of_relation]) }}
+        when 'affiliate' then {{ list_of(["'entry'", reach_of_relation, "'entity|' || entity_id"]) }}
+        else {{ list_of(["'entry'", reach_of_relation]) }}
+    end
+{%- endset -%}
+
 with changes as (
     select
         as_of_date,
@@ -106,22 +147,7 @@ reaches as (
         last_date,
         source_table,
         subject,
-        unnest(
-            case source_table
-                when 'fct_solvency_daily'
-                    then ['entry', 'balance', 'price', 'market', 'register', 'wallet']
-                when 'fct_token_adjusted_revenue_monthly'
-                    then ['revenue', 'report', 'price', 'market', 'register']
-                when 'fct_affiliate_exposure_daily'
-                    then list_concat(
-                        ['balance', 'price', 'market', 'register', 'wallet'],
-                        case when is_more_than_a_share then ['entity|' || subject] else ['entry'] end
-                    )
-                when 'fct_price_daily' then []
-                when 'fct_customer_liability_daily' then ['register']
-                else ['register', 'wallet']
-            end
-        ) as reach
+        {{ each_item(reaches_of_subjects) }} as reach
     from restated
     union
     select
@@ -129,17 +155,7 @@ reaches as (
         last_date,
         source_table,
         subject,
-        unnest(
-            case source_table
-                when 'fct_price_daily' then ['price|' || asset]
-                when 'fct_customer_liability_daily'
-                    then ['price|' || asset, 'entry|' || subject, 'entry|' || asset || '|suspense']
-                else [
-                    'price|' || asset, 'balance|' || asset, 'market|' || asset, 'entry|' || asset || '|customer',
-                    'entry|' || asset || '|affiliate', 'entry|' || asset || '|suspense'
-                ]
-            end
-        ) as reach
+        {{ each_item(reaches_of_assets) }} as reach
     from restated_assets
 ),
 
@@ -252,13 +268,7 @@ entries as (
 entry_rows as (
     select
         'ledger_entries' as source_table,
-        unnest(
-            case relation
-                when 'operator' then ['entry|' || asset || '|' || relation]
-                when 'affiliate' then ['entry', 'entry|' || asset || '|' || relation, 'entity|' || entity_id]
-                else ['entry', 'entry|' || asset || '|' || relation]
-            end
-        ) as reach,
+        {{ each_item(reaches_of_entries) }} as reach,
         asset,
         first_date,
         last_date,
@@ -285,7 +295,7 @@ entry_rows as (
 balance_rows as (
     select
         'wallet_balances' as source_table,
-        unnest(['balance', 'balance|' || landed.asset]) as reach,
+        {{ each_item(list_of(["'balance'", "'balance|' || landed.asset"])) }} as reach,
         landed.asset,
         least(cast(landed.as_of as date), landed.partition_date) as first_date,
         least(cast(landed.as_of as date), landed.partition_date) as last_date,
@@ -308,7 +318,7 @@ moved_prices as (
 price_rows as (
     select
         'token_prices' as source_table,
-        unnest(['price', 'price|' || moved_prices.asset]) as reach,
+        {{ each_item(list_of(["'price'", "'price|' || moved_prices.asset"])) }} as reach,
         moved_prices.asset,
         moved_prices.as_of_date as first_date,
         moved_prices.as_of_date as last_date,
@@ -329,7 +339,7 @@ price_rows as (
 market_rows as (
     select
         'market_depth' as source_table,
-        unnest(['market', 'market|' || landed.asset]) as reach,
+        {{ each_item(list_of(["'market'", "'market|' || landed.asset"])) }} as reach,
         landed.asset,
         cast(landed.as_of as date) as first_date,
         cast(null as date) as last_date,
@@ -341,7 +351,7 @@ market_rows as (
     union all
     select
         'token_supply' as source_table,
-        unnest(['market', 'market|' || landed.asset]) as reach,
+        {{ each_item(list_of(["'market'", "'market|' || landed.asset"])) }} as reach,
         landed.asset,
         cast(landed.as_of as date) as first_date,
         cast(null as date) as last_date,
@@ -372,7 +382,7 @@ register_rows as (
     select
         'wallets' as source_table,
         'wallet' as reach,
-        cast(null as varchar) as asset,
+        cast(null as string) as asset,
         cast(landed.valid_from as date) as first_date,
         cast(null as date) as last_date,
         cast(null as decimal(38, 18)) as size,
@@ -459,16 +469,16 @@ grouped as (
         asset,
         first_date,
         last_date,
-        max(
-            struct_pack(
-                size := coalesce(size, 0),
-                row_key := row_key,
-                source_file := source_file,
-                source_row := source_row,
-                known_size := size
-            ),
-            {{ evidence_rows_shown() }}
-        ) as largest,
+        {{ largest_items(
+            record({
+                'size': 'coalesce(size, 0)',
+                'row_key': 'row_key',
+                'source_file': 'source_file',
+                'source_row': 'source_row',
+                'known_size': 'size',
+            }),
+            evidence_rows_shown()
+        ) }} as largest,
         count(*) as row_count
     from all_rows
     group by source_table, reach, asset, first_date, last_date
@@ -501,7 +511,7 @@ single_rows as (
         source_table,
         asset,
         rows_in_all,
-        unnest(largest) as landed
+        {{ each_item('largest') }} as landed
     from met
 ),
 
@@ -517,11 +527,11 @@ ranked as (
             partition by
                 single_rows.as_of_date, single_rows.restated_table, single_rows.subject, single_rows.source_table
             order by
-                {{ value_usd("struct_extract(single_rows.landed, 'size')", 'assets.price_usd') }} desc nulls last,
-                struct_extract(single_rows.landed, 'size') desc,
-                struct_extract(single_rows.landed, 'row_key'),
-                struct_extract(single_rows.landed, 'source_file'),
-                struct_extract(single_rows.landed, 'source_row')
+                {{ value_usd("single_rows.landed['size']", 'assets.price_usd') }} desc nulls last,
+                single_rows.landed['size'] desc,
+                single_rows.landed['row_key'],
+                single_rows.landed['source_file'],
+                single_rows.landed['source_row']
         ) as position
     from single_rows
     left join assets on single_rows.as_of_date = assets.as_of_date and single_rows.asset = assets.asset
@@ -532,11 +542,11 @@ select
     restated_table,
     subject,
     source_table,
-    position,
-    struct_extract(landed, 'row_key') as row_key,
-    struct_extract(landed, 'source_file') as source_file,
-    struct_extract(landed, 'source_row') as source_row,
-    cast(struct_extract(landed, 'known_size') as decimal(38, 18)) as size,
+    cast(position as bigint) as position,
+    landed['row_key'] as row_key,
+    landed['source_file'] as source_file,
+    landed['source_row'] as source_row,
+    cast(landed['known_size'] as decimal(38, 18)) as size,
     cast(rows_in_all as bigint) as rows_in_all
 from ranked
 where position <= {{ evidence_rows_shown() }}

@@ -61,6 +61,20 @@ all_rows as (
     from {{ ref('evidence__market_row') }}
 ),
 
+-- A row may be behind a finding in more than one way.
+merged as (
+    select
+        finding_number,
+        source_table,
+        source_file,
+        source_row,
+        max(size) as size,
+        max(size_usd) as size_usd,
+        max(rows_in_all) as rows_in_all
+    from all_rows
+    group by finding_number, source_table, source_file, source_row
+),
+
 ranked as (
     select
         finding_number,
@@ -68,14 +82,17 @@ ranked as (
         source_file,
         source_row,
         size,
-        coalesce(
-            rows_in_all, count(*) over (partition by finding_number, source_table)
+        greatest(
+            max(rows_in_all) over (partition by finding_number, source_table),
+            count(*) over (partition by finding_number, source_table)
         ) as rows_in_all,
-        row_number() over (
-            partition by finding_number, source_table
-            order by size_usd desc nulls last, size desc nulls last, source_file, source_row
+        cast(
+            row_number() over (
+                partition by finding_number, source_table
+                order by size_usd desc nulls last, size desc nulls last, source_file, source_row
+            ) as bigint
         ) as position
-    from all_rows
+    from merged
 )
 
 select

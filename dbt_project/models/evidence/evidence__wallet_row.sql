@@ -228,7 +228,7 @@ named_wallets as (
     union
     select
         findings.finding_number,
-        unnest([transfer_parties.wallet_id, transfer_parties.party_wallet_id]) as wallet_id
+        {{ each_item(list_of(['transfer_parties.wallet_id', 'transfer_parties.party_wallet_id'])) }} as wallet_id
     from findings
     inner join transfer_parties on findings.subject_id = transfer_parties.transfer_id
     where findings.check_name = 'transfers_to_affiliates_explained'

@@ -81,7 +81,7 @@ single_privileges as (
     select distinct
         as_of_date,
         entity_id,
-        unnest(string_split(privileges, ', ')) as privilege
+        {{ each_item(text_parts('privileges', ', ')) }} as privilege
     from account_privileges
 ),
 
@@ -89,7 +89,7 @@ privilege_lists as (
     select
         as_of_date,
         entity_id,
-        string_agg(privilege, ', ' order by privilege) as privileges
+        {{ joined_text('privilege', ', ', 'privilege') }} as privileges
     from single_privileges
     group by as_of_date, entity_id
 ),

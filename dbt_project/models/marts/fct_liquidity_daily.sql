@@ -62,7 +62,7 @@ largest as (
         as_of_date,
         in_kind_group,
         max(quantity) as quantity,
-        arg_min(effective_date, (-quantity, effective_date)) as withdrawn_on
+        min_by(effective_date, (-quantity, effective_date)) as withdrawn_on
     from withdrawn_by_group
     group by as_of_date, in_kind_group
 ),

@@ -26,7 +26,8 @@ select
     prices.price_basis,
     prices.priced_at,
     cast(
-        cast((epoch_us(days.day_end) - epoch_us(prices.priced_at)) // 36000000 as decimal(20, 0)) * 0.01
+        cast({{ whole_quotient(microseconds_between('prices.priced_at', 'days.day_end'), 36000000) }} as decimal(20, 0))
+        * 0.01
         as decimal(20, 2)
     ) as price_age_hours,
     cast(prices.sources as bigint) as sources,

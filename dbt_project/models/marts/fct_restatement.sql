@@ -58,10 +58,11 @@ causes as (
         as_of_date,
         restated_table,
         subject,
-        list(row_key order by position) filter (where source_table = 'ledger_entries') as entry_ids,
+        {{ sorted_list('row_key', ['position'], "source_table = 'ledger_entries'") }} as entry_ids,
         coalesce(max(rows_in_all) filter (where source_table = 'ledger_entries'), 0) as entries,
-        list(source_table || ' ' || row_key order by source_table, position)
-        filter (where source_table <> 'ledger_entries') as other_rows,
+        {{ sorted_list(
+            "source_table || ' ' || row_key", ['source_table', 'position'], "source_table <> 'ledger_entries'"
+        ) }} as other_rows,
         coalesce(sum(rows_in_all) filter (where source_table <> 'ledger_entries' and position = 1), 0) as others
     from source_rows
     group by run_id, as_of_date, restated_table, subject
@@ -95,9 +96,9 @@ select
         when publications.policy_hash = publications.previous_policy_hash then 'source_rows'
         else 'source_rows_and_policy'
     end as reason,
-    coalesce(causes.entry_ids, cast([] as varchar[])) as entry_ids,
+    coalesce(causes.entry_ids, {{ empty_text_list() }}) as entry_ids,
     cast(coalesce(causes.entries, 0) as bigint) as entries,
-    coalesce(causes.other_rows, cast([] as varchar[])) as other_rows,
+    coalesce(causes.other_rows, {{ empty_text_list() }}) as other_rows,
     cast(coalesce(causes.others, 0) as bigint) as others
 from restatements
 inner join publications on restatements.run_id = publications.run_id

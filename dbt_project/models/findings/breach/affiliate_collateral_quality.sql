@@ -19,7 +19,7 @@ select
     as_of_date,
     'affiliate' as subject_type,
     entity_id as subject_id,
-    cast(null as varchar) as asset,
+    cast(null as string) as asset,
     {{ amount_text('own_token_pct') }} || ' % of collateral is own tokens' as observed,
     'at most ' || {{ amount_text(policy('affiliates.own_token_collateral_pct')) }} || ' %' as expected,
     own_token_collateral_usd as impact_usd,
@@ -31,5 +31,5 @@ select
         'fct_affiliate_exposure_daily', {'as_of_date': 'as_of_date', 'entity_id': 'entity_id'}
     ) }} as evidence,
     {{ day_end('as_of_date') }} as known_since,
-    cast(null as varchar) as severity
+    cast(null as string) as severity
 from exposures

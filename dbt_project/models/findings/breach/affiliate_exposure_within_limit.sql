@@ -49,7 +49,7 @@ select
     as_of_date,
     subject_type,
     subject_id,
-    cast(null as varchar) as asset,
+    cast(null as string) as asset,
     {{ amount_text('uncollateralised_usd') }} || ' USD uncollateralised' as observed,
     'at most ' || {{ amount_text('limit_usd') }} || ' USD, '
     || {{ amount_text(policy('affiliates.uncollateralised_pct_of_liabilities')) }} || ' % of customer liabilities'
@@ -67,5 +67,5 @@ select
         ) }}
     end as evidence,
     {{ day_end('as_of_date') }} as known_since,
-    cast(null as varchar) as severity
+    cast(null as string) as severity
 from over_limit

@@ -43,7 +43,7 @@ select
     as_of_date,
     'account' as subject_type,
     account_id as subject_id,
-    cast(null as varchar) as asset,
+    cast(null as string) as asset,
     privileges as observed,
     'no privilege' as expected,
     case
@@ -63,5 +63,5 @@ select
         'fct_account_privilege_daily', {'as_of_date': 'as_of_date', 'account_id': 'account_id'}
     ) }} as evidence,
     greatest({{ day_end('as_of_date') }}, known_at) as known_since,
-    cast(null as varchar) as severity
+    cast(null as string) as severity
 from weighed

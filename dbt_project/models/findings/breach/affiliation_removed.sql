@@ -67,7 +67,7 @@ select
     ended_on as as_of_date,
     'entity' as subject_type,
     entity_id as subject_id,
-    cast(null as varchar) as asset,
+    cast(null as string) as asset,
     'customer' as observed,
     'affiliate' as expected,
     cast(owed_usd as decimal(38, 8)) as impact_usd,
@@ -75,5 +75,5 @@ select
     || {{ amount_text('owed_usd') }} || ' USD.' as message,
     {{ mart_evidence('dim_affiliation_end', {'entity_id': 'entity_id', 'ended_on': 'ended_on'}) }} as evidence,
     {{ day_end('ended_on') }} as known_since,
-    cast(null as varchar) as severity
+    cast(null as string) as severity
 from removed

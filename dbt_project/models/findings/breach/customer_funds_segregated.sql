@@ -98,10 +98,11 @@ received as (
         received_by_asset.block_date as as_of_date,
         received_by_asset.wallet_id,
         min(received_by_asset.owner_entity_id) as owner_entity_id,
-        string_agg(
-            {{ amount_text('received_by_asset.amount') }} || ' ' || received_by_asset.asset,
-            ', ' order by received_by_asset.asset
-        ) as received_text,
+        {{ joined_text(
+            amount_text('received_by_asset.amount') ~ " || ' ' || received_by_asset.asset",
+            ', ',
+            'received_by_asset.asset'
+        ) }} as received_text,
         sum({{ value_usd('received_by_asset.amount', 'prices.price_usd') }}) as received_usd,
         cast(sum(received_by_asset.deposits) as bigint) as deposits,
         max(received_by_asset.known_at) as known_at
@@ -138,7 +139,7 @@ select
     found.as_of_date,
     'wallet' as subject_type,
     found.wallet_id as subject_id,
-    cast(null as varchar) as asset,
+    cast(null as string) as asset,
     concat_ws(
         '; ',
         case when found.is_declared then 'customer wallet owned by affiliate ' || found.owner_entity_id end,
@@ -163,6 +164,6 @@ select
         else {{ mart_evidence('dim_wallet', {'wallet_id': 'found.wallet_id'}) }}
     end as evidence,
     greatest({{ day_end('found.as_of_date') }}, found.known_at) as known_since,
-    cast(null as varchar) as severity
+    cast(null as string) as severity
 from found
 left join held on found.as_of_date = held.as_of_date and found.wallet_id = held.wallet_id

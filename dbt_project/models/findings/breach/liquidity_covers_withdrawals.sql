@@ -27,5 +27,5 @@ select
     {{ mart_evidence('fct_liquidity_daily', {'as_of_date': 'as_of_date', 'in_kind_group': 'in_kind_group'}) }}
         as evidence,
     {{ day_end('as_of_date') }} as known_since,
-    cast(null as varchar) as severity
+    cast(null as string) as severity
 from liquidity

@@ -42,5 +42,5 @@ select
         {'as_of_date': 'as_of_date', 'account_id': 'account_id', 'asset': 'asset'}
     ) }} as evidence,
     {{ day_end('as_of_date') }} as known_since,
-    cast(null as varchar) as severity
+    cast(null as string) as severity
 from negative_balances

@@ -16,7 +16,7 @@ select
     as_of_date,
     'account' as subject_type,
     account_id as subject_id,
-    cast(null as varchar) as asset,
+    cast(null as string) as asset,
     {{ amount_text('equity_usd') }} || ' USD' as observed,
     'at least 0 USD' as expected,
     cast(abs(equity_usd) as decimal(38, 8)) as impact_usd,
@@ -29,5 +29,5 @@ select
         {'as_of_date': 'as_of_date', 'account_id': 'account_id'}
     ) }} as evidence,
     {{ day_end('as_of_date') }} as known_since,
-    cast(null as varchar) as severity
+    cast(null as string) as severity
 from equities

@@ -29,5 +29,5 @@ select
     || {{ amount_text('circulating') }} || ' ' || asset || ' in circulation.' as message,
     {{ mart_evidence('fct_own_token_daily', {'as_of_date': 'as_of_date', 'asset': 'asset'}) }} as evidence,
     {{ day_end('as_of_date') }} as known_since,
-    cast(null as varchar) as severity
+    cast(null as string) as severity
 from concentrated

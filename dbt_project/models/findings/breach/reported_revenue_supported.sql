@@ -61,8 +61,8 @@ periods_by_day as (
 compared as (
     select
         known_date,
-        strftime(month, '%Y-%m') as subject_id,
-        strftime(month, '%Y-%m') as period_text,
+        {{ month_text('month') }} as subject_id,
+        {{ month_text('month') }} as period_text,
         'the ledger' as source_text,
         month as from_date,
         reported_usd,
@@ -74,7 +74,7 @@ compared as (
     union all
     select
         known_date,
-        strftime(to_date - 1, '%Y-%m') as subject_id,
+        {{ month_text('to_date - 1') }} as subject_id,
         from_date || ' to ' || (to_date - 1) as period_text,
         'its months' as source_text,
         from_date,
@@ -86,7 +86,7 @@ compared as (
     union all
     select
         known_date,
-        strftime(to_date - 1, '%Y-%m') as subject_id,
+        {{ month_text('to_date - 1') }} as subject_id,
         from_date || ' to ' || (to_date - 1) as period_text,
         'the ledger' as source_text,
         from_date,
@@ -122,15 +122,15 @@ select
     known_date as as_of_date,
     'month' as subject_type,
     subject_id,
-    cast(null as varchar) as asset,
-    string_agg(observed, '; ' order by from_date desc, observed) as observed,
-    string_agg(expected, '; ' order by from_date desc, observed) as expected,
+    cast(null as string) as asset,
+    {{ joined_text('observed', '; ', 'from_date desc, observed') }} as observed,
+    {{ joined_text('expected', '; ', 'from_date desc, observed') }} as expected,
     cast(sum(unsupported_usd) as decimal(38, 8)) as impact_usd,
-    string_agg(message, ' ' order by from_date desc, observed) as message,
+    {{ joined_text('message', ' ', 'from_date desc, observed') }} as message,
     'select * from marts.fct_token_adjusted_revenue_monthly where month between '
     || {{ sql_text("cast(date_trunc('month', min(from_date)) as date)") }}
     || ' and ' || {{ sql_text("subject_id || '-01'") }} as evidence,
     {{ day_end('known_date') }} as known_since,
-    cast(null as varchar) as severity
+    cast(null as string) as severity
 from unsupported
 group by known_date, subject_id

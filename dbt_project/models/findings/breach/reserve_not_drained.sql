@@ -28,5 +28,5 @@ select
     {{ mart_evidence('fct_reserve_balance_daily', {'wallet_id': 'wallet_id', 'asset': 'asset'}) }}
     || ' and as_of_date between ' || {{ sql_text('held_on') }} || ' and ' || {{ sql_text('as_of_date') }} as evidence,
     greatest({{ day_end('as_of_date') }}, known_at) as known_since,
-    cast(null as varchar) as severity
+    cast(null as string) as severity
 from vanished

@@ -59,5 +59,5 @@ select
     {{ mart_evidence('fct_snapshot_flow_daily', {'snapshot_at': 'snapshot_at', 'in_kind_group': 'in_kind_group'}) }}
         as evidence,
     greatest({{ day_end('as_of_date') }}, known_at) as known_since,
-    cast(null as varchar) as severity
+    cast(null as string) as severity
 from found

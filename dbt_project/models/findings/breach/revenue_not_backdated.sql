@@ -1,7 +1,7 @@
 with exceeded as (
     select
         month,
-        strftime(month, '%Y-%m') as month_text,
+        {{ month_text('month') }} as month_text,
         step_usd,
         base_usd,
         limit_pct,
@@ -15,7 +15,7 @@ select
     known_date as as_of_date,
     'month' as subject_type,
     month_text as subject_id,
-    cast(null as varchar) as asset,
+    cast(null as string) as asset,
     {{ amount_text('step_usd') }} || ' USD backdated' as observed,
     'at most ' || {{ amount_text('limit_usd') }} || ' USD, '
     || {{ amount_text('limit_pct') }} || ' % of ledger revenue' as expected,
@@ -26,5 +26,5 @@ select
     'select * from marts.fct_revenue_daily where waterfall_step = ''backdated'''
     || ' and date_trunc(''month'', revenue_date) = ' || {{ sql_text('month') }} as evidence,
     {{ day_end('known_date') }} as known_since,
-    cast(null as varchar) as severity
+    cast(null as string) as severity
 from exceeded

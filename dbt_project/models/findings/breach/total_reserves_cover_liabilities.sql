@@ -13,7 +13,7 @@ select
     as_of_date,
     'exchange' as subject_type,
     'exchange' as subject_id,
-    cast(null as varchar) as asset,
+    cast(null as string) as asset,
     'net gap of ' || {{ amount_text('net_gap_usd') }} || ' USD' as observed,
     'zero or more' as expected,
     cast(-net_gap_usd as decimal(38, 8)) as impact_usd,
@@ -24,5 +24,5 @@ select
         as message,
     {{ mart_evidence('fct_solvency_daily', {'as_of_date': 'as_of_date'}) }} as evidence,
     {{ day_end('as_of_date') }} as known_since,
-    cast(null as varchar) as severity
+    cast(null as string) as severity
 from solvency

@@ -161,7 +161,7 @@ received as (
         block_date,
         known_at,
         min(to_wallet_id) as to_wallet_id,
-        arg_min(owner_entity_id, (to_wallet_id, owner_entity_id)) as owner_entity_id
+        min_by(owner_entity_id, (to_wallet_id, owner_entity_id)) as owner_entity_id
     from received_by_wallet
     where
         block_date >= from_date
@@ -201,5 +201,5 @@ select
     'select * from audit.source_row where source_table = ''wallet_transfers'' and row_key = '
     || {{ sql_text('transfer_id') }} as evidence,
     greatest({{ day_end('block_date') }}, known_at) as known_since,
-    cast(null as varchar) as severity
+    cast(null as string) as severity
 from valued

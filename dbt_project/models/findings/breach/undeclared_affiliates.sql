@@ -13,8 +13,8 @@ suspects as (
     select
         as_of_date,
         entity_id,
-        string_agg(reason, ', ' order by reason) as reasons,
-        string_agg(evidence_path, '; ' order by reason) as evidence_path,
+        {{ joined_text('reason', ', ', 'reason') }} as reasons,
+        {{ joined_text('evidence_path', '; ', 'reason') }} as evidence_path,
         max(value_usd) as value_usd,
         max(known_at) as known_at
     from suspicions
@@ -25,7 +25,7 @@ select
     as_of_date,
     'entity' as subject_type,
     entity_id as subject_id,
-    cast(null as varchar) as asset,
+    cast(null as string) as asset,
     reasons as observed,
     'a customer at arm''s length, or a declared affiliate' as expected,
     cast(value_usd as decimal(38, 8)) as impact_usd,
@@ -35,5 +35,5 @@ select
         'fct_affiliate_suspicion_daily', {'as_of_date': 'as_of_date', 'entity_id': 'entity_id'}
     ) }} as evidence,
     greatest({{ day_end('as_of_date') }}, known_at) as known_since,
-    cast(null as varchar) as severity
+    cast(null as string) as severity
 from suspects

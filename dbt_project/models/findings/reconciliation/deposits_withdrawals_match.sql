@@ -97,5 +97,5 @@ select
             || ' and row_key = ' || {{ sql_text('subject_id') }}
     end as evidence,
     greatest({{ day_end('as_of_date') }}, known_at) as known_since,
-    cast(null as varchar) as severity
+    cast(null as string) as severity
 from described

@@ -32,5 +32,5 @@ select
         'figure': 'figure', 'as_of_date': 'described_date', 'asset': 'asset'
     }) }} as evidence,
     greatest({{ day_end('known_date') }}, known_at) as known_since,
-    cast(null as varchar) as severity
+    cast(null as string) as severity
 from figures

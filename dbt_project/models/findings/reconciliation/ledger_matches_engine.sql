@@ -112,13 +112,13 @@ select
     'On ' || as_of_date || ' the engine shows '
     || case when has_snapshot then {{ amount_text('engine_balance') }} else 'no balance' end || ' ' || asset
     || ' for account ' || account_id || ', the ledger ' || {{ amount_text('ledger_balance') }} || ' at '
-    || strftime(as_of, '%Y-%m-%d %H:%M:%S') || '.' as message,
+    || {{ second_text('as_of') }} || '.' as message,
     {{ mart_evidence(
         'fct_engine_drift_daily',
         {'as_of_date': 'as_of_date', 'account_id': 'account_id', 'asset': 'asset'}
     ) }} as evidence,
     {{ day_end('as_of_date') }} as known_since,
-    cast(null as varchar) as severity
+    cast(null as string) as severity
 from accounts_apart
 union all
 select
@@ -134,5 +134,5 @@ select
     || {{ amount_text('drift') }} || ' in sum, over ' || accounts || ' accounts.' as message,
     {{ mart_evidence('fct_engine_drift_daily', {'as_of_date': 'as_of_date', 'asset': 'asset'}) }} as evidence,
     {{ day_end('as_of_date') }} as known_since,
-    cast(null as varchar) as severity
+    cast(null as string) as severity
 from assets_apart

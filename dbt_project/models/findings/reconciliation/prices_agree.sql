@@ -53,5 +53,5 @@ select
     || {{ amount_text('spread_min_usd') }} || ' and ' || {{ amount_text('spread_max_usd') }} || ' USD.' as message,
     {{ mart_evidence('fct_price_daily', {'as_of_date': 'as_of_date', 'asset': 'asset'}) }} as evidence,
     {{ day_end('as_of_date') }} as known_since,
-    cast(null as varchar) as severity
+    cast(null as string) as severity
 from apart

@@ -62,7 +62,7 @@ select
         'as_of_date': 'worst_of_day.as_of_date', 'wallet_id': 'worst_of_day.wallet_id', 'asset': 'worst_of_day.asset'
     }) }} as evidence,
     greatest({{ day_end('worst_of_day.as_of_date') }}, arrivals.known_at) as known_since,
-    cast(null as varchar) as severity
+    cast(null as string) as severity
 from worst_of_day
 inner join arrivals
     on

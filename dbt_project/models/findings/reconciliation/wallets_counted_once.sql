@@ -41,7 +41,7 @@ places as (
         network,
         normalised_address,
         count(*) as wallets,
-        array_to_string(list_slice(list(wallet_id order by wallet_id), 1, 5), ', ') as first_wallets
+        {{ first_items_text(sorted_list('wallet_id', ['wallet_id']), 5, ', ') }} as first_wallets
     from listed
     group by as_of_date, network, normalised_address
 ),
@@ -81,7 +81,7 @@ select
     wallets.as_of_date,
     'wallet' as subject_type,
     wallets.wallet_id as subject_id,
-    cast(null as varchar) as asset,
+    cast(null as string) as asset,
     wallets.network || ' address ' || wallets.normalised_address || ' under ' || wallets.wallets || ' wallets'
         as observed,
     'one wallet for each address' as expected,
@@ -92,6 +92,6 @@ select
     'select * from marts.dim_wallet where network = ' || {{ sql_text('wallets.network') }}
     || ' and normalised_address = ' || {{ sql_text('wallets.normalised_address') }} as evidence,
     {{ day_end('wallets.as_of_date') }} as known_since,
-    cast(null as varchar) as severity
+    cast(null as string) as severity
 from wallets
 left join held on wallets.as_of_date = held.as_of_date and wallets.wallet_id = held.wallet_id

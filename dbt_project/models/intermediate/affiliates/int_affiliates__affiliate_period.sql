@@ -49,7 +49,7 @@ select
     entity_id,
     min(from_date) as from_date,
     max(to_date) as to_date,
-    arg_min(reason, (priority, from_date, evidence_path, reason)) as reason,
-    arg_min(evidence_path, (priority, from_date, evidence_path, reason)) as evidence_path
+    min_by(reason, (priority, from_date, evidence_path, reason)) as reason,
+    min_by(evidence_path, (priority, from_date, evidence_path, reason)) as evidence_path
 from numbered
 group by is_as_told, entity_id, island

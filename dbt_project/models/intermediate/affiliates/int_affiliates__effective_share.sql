@@ -17,8 +17,8 @@ paths as (
         child_entity_id as held_entity_id,
         from_at,
         to_at,
-        stake_e20 * cast(100000000 as hugeint) as share_e28,
-        [parent_entity_id, child_entity_id] as members,
+        stake_e20 * {{ wide_integer(100000000) }} as share_e28,
+        {{ list_of(['parent_entity_id', 'child_entity_id']) }} as members,
         parent_entity_id || ' -> ' || child_entity_id || ' (' || stake_text || ')' as path_text
     from stakes
     union all
@@ -29,7 +29,7 @@ paths as (
         greatest(paths.from_at, stakes.from_at) as from_at,
         least(paths.to_at, stakes.to_at) as to_at,
         {{ share_through('paths.share_e28', 'stakes.stake_e20') }} as share_e28,
-        list_append(paths.members, stakes.child_entity_id) as members,
+        array_append(paths.members, stakes.child_entity_id) as members,
         paths.path_text || ' -> ' || stakes.child_entity_id || ' (' || stakes.stake_text || ')' as path_text
     from paths
     inner join stakes
@@ -39,7 +39,7 @@ paths as (
             and paths.from_at < stakes.to_at
             and paths.to_at > stakes.from_at
     where
-        not list_contains(paths.members, stakes.child_entity_id)
+        not array_contains(paths.members, stakes.child_entity_id)
         and {{ share_through('paths.share_e28', 'stakes.stake_e20') }} > 0
 ),
 
@@ -79,7 +79,7 @@ summed as (
         segments.from_at,
         segments.to_at,
         least(sum(paths.share_e28), {{ whole_share() }}) as share_e28,
-        list(paths.path_text order by paths.share_e28 desc, paths.path_text asc) as path_texts
+        {{ sorted_list('paths.path_text', ['-paths.share_e28', 'paths.path_text']) }} as path_texts
     from segments
     inner join paths
         on
@@ -102,9 +102,13 @@ select
     held_entity_id,
     from_at,
     to_at,
-    cast(share_e28 as hugeint) as share_e28,
+    cast(share_e28 as {{ wide_integer_type() }}) as share_e28,
     share_e28 * 2 > {{ whole_share() }} as is_control,
-    {{ share_as_pct('cast(share_e28 as hugeint)') }} as share_pct,
-    array_to_string(path_texts[1:3], '; ')
-    || case when len(path_texts) > 3 then '; and ' || (len(path_texts) - 3) || ' more paths' else '' end as path_text
+    {{ share_as_pct('cast(share_e28 as ' ~ wide_integer_type() ~ ')') }} as share_pct,
+    {{ first_items_text('path_texts', 3, '; ') }}
+    || case
+        when {{ list_length('path_texts') }} > 3
+            then '; and ' || ({{ list_length('path_texts') }} - 3) || ' more paths'
+        else ''
+    end as path_text
 from summed

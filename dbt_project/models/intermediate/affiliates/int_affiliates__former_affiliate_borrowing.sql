@@ -81,5 +81,5 @@ select
     previous_path,
     cast(value_usd as decimal(38, 8)) as value_usd
 from numbered
-where as_of_date >= ended_on and as_of_date - ended_on + 2 = days_counted
-qualify row_number() over (partition by entity_id, as_of_date order by ended_on, previous_path) = 1
+where as_of_date >= ended_on and {{ days_between('ended_on', 'as_of_date') }} + 2 = days_counted
+qualify row_number() over (partition by entity_id, as_of_date order by ended_on, previous_path nulls last) = 1

@@ -79,12 +79,7 @@ neighbours as (
 ),
 
 reachable as (
-    select entity_id
-    from {{ ref('int_affiliates__operator') }}
-    union
-    select neighbours.neighbour_id as entity_id
-    from reachable
-    inner join neighbours on reachable.entity_id = neighbours.entity_id
+    {{ reachable('select entity_id from ' ~ ref('int_affiliates__operator'), 'neighbours') }}
 )
 
 select
@@ -96,4 +91,4 @@ select
     possible.from_at,
     possible.to_at
 from possible
-inner join reachable on possible.parent_entity_id = reachable.entity_id
+semi join reachable on possible.parent_entity_id = reachable.entity_id

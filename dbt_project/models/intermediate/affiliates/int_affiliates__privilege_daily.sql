@@ -55,7 +55,7 @@ spans as (
 -- A customer's fee exemption matters to no check, and there may be as many as customers.
 daily as (
     select
-        from_date + cast(unnest(range(to_date - from_date)) as integer) as as_of_date,
+        {{ each_day('from_date', 'to_date') }} as as_of_date,
         account_id,
         entity_id,
         account_class,
@@ -122,7 +122,7 @@ per_account as (
         entity_id,
         account_class,
         relation,
-        string_agg(distinct privilege, ', ' order by privilege) as privileges,
+        {{ joined_text('privilege', ', ', 'privilege', is_distinct=true) }} as privileges,
         bool_or(privilege not in ('fee_exempt', 'credit_line')) as has_exception,
         bool_or(privilege = 'credit_line' and limit_usd is null) as has_unlimited_credit,
         max(recorded_at) as known_at

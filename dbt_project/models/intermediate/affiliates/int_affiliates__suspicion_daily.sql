@@ -59,7 +59,7 @@ customer_periods as (
 
 sharing as (
     select
-        from_date + cast(unnest(range(to_date - from_date)) as integer) as as_of_date,
+        {{ each_day('from_date', 'to_date') }} as as_of_date,
         entity_id,
         'shared_attribute' as reason,
         entity_id || ' seems to use the ' || replace(attribute_type, '_', ' ') || ' of ' || related_entity_id || ' ('
@@ -131,7 +131,7 @@ indebted_spans as (
 
 indebted as (
     select
-        from_date + cast(unnest(range(to_date - from_date)) as integer) as as_of_date,
+        {{ each_day('from_date', 'to_date') }} as as_of_date,
         entity_id,
         'received_debt' as reason,
         evidence_path,
@@ -182,7 +182,7 @@ select
     as_of_date,
     entity_id,
     reason,
-    string_agg(distinct evidence_path, '; ' order by evidence_path) as evidence_path,
+    {{ joined_text('evidence_path', '; ', 'evidence_path', is_distinct=true) }} as evidence_path,
     cast(sum(value_usd) as decimal(38, 8)) as value_usd,
     max(known_at) as known_at
 from unioned

@@ -67,7 +67,7 @@ balance_intervals as (
 
 daily_balances as (
     select
-        from_date + cast(unnest(range(to_date - from_date)) as integer) as as_of_date,
+        {{ each_day('from_date', 'to_date') }} as as_of_date,
         account_id,
         asset,
         balance

@@ -42,7 +42,7 @@ brought_forward as (
     select
         account_id,
         asset,
-        arg_min(balance - change, effective_date) as balance
+        min_by(balance - change, effective_date) as balance
     from built
     group by account_id, asset
 ),

@@ -21,7 +21,7 @@ external_accounts as (
 ),
 
 -- Read twice, each time for few days or none: never kept as a whole.
-entries as not materialized (
+entries as {{ read_in_place() }} (
     select
         account_id,
         asset,
@@ -99,15 +99,10 @@ days_between as (
         as_of_date,
         as_of,
         cut_at,
-        cast(least(as_of, cut_at) as date)
-        + cast(
-            unnest(
-                range(
-                    cast(greatest(as_of, cut_at) - interval 1 microsecond as date)
-                    - cast(least(as_of, cut_at) as date) + 1
-                )
-            ) as integer
-        ) as effective_date
+        {{ each_day(
+            'cast(least(as_of, cut_at) as date)',
+            'cast(greatest(as_of, cut_at) - interval 1 microsecond as date) + 1'
+        ) }} as effective_date
     from snapshots_elsewhere
     where as_of <> cut_at
 ),
@@ -193,7 +188,7 @@ day_end_balances as (
     select
         account_id,
         asset,
-        from_date + cast(unnest(range(to_date - from_date)) as integer) as as_of_date,
+        {{ each_day('from_date', 'to_date') }} as as_of_date,
         balance
     from balance_intervals
     where from_date < to_date

@@ -8,7 +8,7 @@
 
 {%- set all_entries, touched_entries = ref('stg_landing__ledger_entries'), ref('int_plan__touched_entry') -%}
 -- Read twice, each time for some of them: never kept as a whole.
-with entries as not materialized (
+with entries as {{ read_in_place() }} (
     select
         entry_id,
         transaction_id,

@@ -1,3 +1,4 @@
+{%- set billion = wide_integer(1000000000) -%}
 with assets as (
     select
         as_of_date,
@@ -30,7 +31,7 @@ compared as (
     cross join parity
 ),
 
--- Long division of the two prices, nine digits at a time, to 36 places: DuckDB's own `/` isn't exact.
+-- Long division of the two prices, nine digits at a time, to 36 places: no engine's own `/` is exact.
 whole_units as (
     select
         as_of_date,
@@ -52,31 +53,31 @@ whole_units as (
 first_digits as (
     select
         *,
-        (numerator * cast(1000000000 as hugeint)) // denominator as digits_1,
-        (numerator * cast(1000000000 as hugeint)) % denominator as remainder_1
+        {{ wide_quotient('(numerator * ' ~ billion ~ ')', 'denominator') }} as digits_1,
+        (numerator * {{ billion }}) % denominator as remainder_1
     from whole_units
 ),
 
 second_digits as (
     select
         *,
-        (remainder_1 * cast(1000000000 as hugeint)) // denominator as digits_2,
-        (remainder_1 * cast(1000000000 as hugeint)) % denominator as remainder_2
+        {{ wide_quotient('(remainder_1 * ' ~ billion ~ ')', 'denominator') }} as digits_2,
+        (remainder_1 * {{ billion }}) % denominator as remainder_2
     from first_digits
 ),
 
 third_digits as (
     select
         *,
-        (remainder_2 * cast(1000000000 as hugeint)) // denominator as digits_3,
-        (remainder_2 * cast(1000000000 as hugeint)) % denominator as remainder_3
+        {{ wide_quotient('(remainder_2 * ' ~ billion ~ ')', 'denominator') }} as digits_3,
+        (remainder_2 * {{ billion }}) % denominator as remainder_3
     from second_digits
 ),
 
 fourth_digits as (
     select
         *,
-        (remainder_3 * cast(1000000000 as hugeint)) // denominator as digits_4
+        {{ wide_quotient('(remainder_3 * ' ~ billion ~ ')', 'denominator') }} as digits_4
     from third_digits
 )
 

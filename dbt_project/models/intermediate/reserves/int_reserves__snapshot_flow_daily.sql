@@ -36,7 +36,7 @@ parities as (
 ),
 
 window_length as (
-    select to_days(cast({{ policy('window_dressing.days') }} as integer)) as length
+    select {{ length_of_days('cast(' ~ policy('window_dressing.days') ~ ' as integer)') }} as length
 ),
 
 dated_reports as (

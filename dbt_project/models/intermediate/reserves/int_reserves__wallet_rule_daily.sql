@@ -125,7 +125,8 @@ judged_parts as (
         or coalesce(
             proof_days.holds_days > 0
             and ordered_parts.proven_at < ordered_parts.day_end
-            and ordered_parts.proven_at >= ordered_parts.proof_needed_until - to_days(proof_days.holds_days),
+            and ordered_parts.proven_at
+            >= ordered_parts.proof_needed_until - {{ length_of_days('proof_days.holds_days') }},
             false
         ) as is_proven,
         coalesce(ordered_parts.encumbered_pct, 100) as encumbered_pct

@@ -48,25 +48,32 @@
     },
 ] -%}
 
-with current_figures as (
+with mart_figures as (
     {%- for table in kept %}
+        {%- set figures = [] -%}
+        {%- for figure in table.figures -%}
+            {%- do figures.append(
+                record({'figure': "'" ~ figure ~ "'", 'amount': 'cast(' ~ figure ~ ' as decimal(38, 18))'})
+            ) -%}
+        {%- endfor %}
         select
             cast({{ table.date }} as date) as as_of_date,
             '{{ table.mart }}' as source_table,
-            unnest([
-                {%- for figure in table.figures %}
-                    '{{ figure }}'{% if not loop.last %},{% endif %}
-                {%- endfor %}
-            ]) as figure,
-            cast({{ table.subject }} as varchar) as subject,
-            unnest([
-                {%- for figure in table.figures %}
-                    cast({{ figure }} as decimal(38, 18)){% if not loop.last %},{% endif %}
-                {%- endfor %}
-            ]) as amount
+            {{ each_item(list_of(figures)) }} as stated,
+            cast({{ table.subject }} as string) as subject
         from {{ ref(table.mart) }}
         {% if not loop.last %}union all{% endif %}
     {%- endfor %}
+),
+
+current_figures as (
+    select
+        as_of_date,
+        source_table,
+        stated['figure'] as figure,
+        subject,
+        stated['amount'] as amount
+    from mart_figures
 ),
 
 -- What this run itself recorded, if its end is being repeated, was said by nobody yet.

@@ -9,7 +9,7 @@
 {%- set all_entries, touched_entries = ref('stg_landing__ledger_entries'), ref('int_plan__touched_entry') -%}
 
 -- Read several times, each time for few entries: never kept as a whole.
-with entries as not materialized (
+with entries as {{ read_in_place() }} (
     select
         entry_id,
         transaction_id,
@@ -246,14 +246,14 @@ split as (
         case
             when affiliate_weight = 0 then 0
             when affiliate_weight = weight then amount
-            when weight = abs(amount) then sign(amount) * affiliate_weight
+            when weight = abs(amount) then {{ direction('amount') }} * affiliate_weight
             else {{ exact_product('amount', 'affiliate_share') }}
         end as affiliate_amount,
         case
             when customer_weight = 0 then 0
             when customer_weight = weight then amount
             when operator_weight = 0 then null
-            when weight = abs(amount) then sign(amount) * customer_weight
+            when weight = abs(amount) then {{ direction('amount') }} * customer_weight
             else {{ exact_product('amount', 'customer_share') }}
         end as customer_amount
     from shares
@@ -268,22 +268,21 @@ parts as (
         entry_type,
         effective_date,
         known_at,
-        unnest([
-            {
-                'payer_relation': 'customer',
-                'quantity': cast(coalesce(customer_amount, amount - affiliate_amount) as decimal(38, 18))
-            },
-            {
-                'payer_relation': 'affiliate',
-                'quantity': cast(affiliate_amount as decimal(38, 18))
-            },
-            {
-                'payer_relation': 'operator',
-                'quantity': cast(
-                    amount - affiliate_amount - coalesce(customer_amount, amount - affiliate_amount) as decimal(38, 18)
-                )
-            }
-        ]) as part
+        {{ each_item(list_of([
+            record({
+                'payer_relation': "'customer'",
+                'quantity': 'cast(coalesce(customer_amount, amount - affiliate_amount) as decimal(38, 18))',
+            }),
+            record({
+                'payer_relation': "'affiliate'",
+                'quantity': 'cast(affiliate_amount as decimal(38, 18))',
+            }),
+            record({
+                'payer_relation': "'operator'",
+                'quantity': 'cast(amount - affiliate_amount - coalesce(customer_amount, amount - affiliate_amount)'
+                ~ ' as decimal(38, 18))',
+            }),
+        ])) }} as part
     from split
 )
 
@@ -298,6 +297,6 @@ select
     part['quantity'] as quantity,
     known_at,
     known_at > cast(date_trunc('month', effective_date) + interval 1 month as timestamp)
-    + to_days(cast({{ policy('revenue.backdating_grace_days') }} as integer)) as is_backdated
+    + {{ length_of_days('cast(' ~ policy('revenue.backdating_grace_days') ~ ' as integer)') }} as is_backdated
 from parts
 where part['quantity'] <> 0

@@ -8,9 +8,7 @@ with run_context as (
 calendar as (
     select
         landing_first_date,
-        cast(
-            unnest(generate_series(landing_first_date, calendar_last_date, interval 1 day)) as date
-        ) as as_of_date
+        {{ each_day('landing_first_date', 'calendar_last_date + 1') }} as as_of_date
     from run_context
 )
 

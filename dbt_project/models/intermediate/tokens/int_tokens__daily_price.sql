@@ -27,8 +27,8 @@ last_of_day as (
         source,
         as_of_date,
         max(as_of) as as_of,
-        arg_max(price_usd, as_of) as price_usd,
-        arg_max(coalesce(volume_usd, 0), as_of) as volume_usd
+        max_by(price_usd, as_of) as price_usd,
+        max_by(coalesce(volume_usd, 0), as_of) as volume_usd
     from {{ ref('stg_landing__token_prices') }}
     where price_usd > 0 and asset <> 'USD'
     group by asset, source, as_of_date
@@ -92,7 +92,7 @@ weighed_sources as (
         is_own_venue,
         case
             when volume_total > 0 then volume_to_here + volume_to_here >= volume_total
-            else source_rank = (sources + 1) // 2
+            else source_rank = {{ whole_quotient('(sources + 1)', 2) }}
         end as reaches_half
     from ranked_sources
 ),

@@ -7,9 +7,9 @@ last_of_day as (
     select
         asset,
         cast(as_of as date) as from_date,
-        arg_max_null(circulating, as_of) as circulating
+        circulating
     from {{ ref('stg_landing__token_supply') }}
-    group by asset, cast(as_of as date)
+    qualify row_number() over (partition by asset, cast(as_of as date) order by as_of desc) = 1
 ),
 
 supply_intervals as (

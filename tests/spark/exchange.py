@@ -1,0 +1,81 @@
+"""One small exchange in which nearly everything is wrong, built on DuckDB and on Spark from the same accepted rows.
+
+What belongs here: making it. What doesn't: comparing what came out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+
+from pyspark.sql import SparkSession
+
+from orchestration.checks import CHECKS, Kind
+from orchestration.simulate import simulate
+from orchestration.simulate.faults import FAULTS, compatible_groups
+from orchestration.warehouse.compiled import compiled_project
+from orchestration.warehouse.source_files import export_sources
+from tests.spark.engine import run_dbt_on_spark, start_spark
+from tests.support.landed import insert_delivered
+from tests.support.runs import Runs
+from tests.support.warehouse import Warehouse
+
+INTEGRITY_CHECKS = {check.name for check in CHECKS if check.kind is Kind.INTEGRITY}
+"""Their models judge what arrives, which is done before Spark sees it."""
+
+DAYS = 45
+"""A month, its report and its backdated revenue."""
+ACCOUNTS = 20
+LEFT_FOR_THE_SECOND_RUN = 3
+
+
+@dataclass(frozen=True)
+class BuiltTwice:
+    """The same models on both engines."""
+
+    duckdb: Warehouse
+    spark: SparkSession
+
+
+def planted_faults() -> tuple[str, ...]:
+    """As many faults as one exchange can hold, of every check whose findings are published."""
+    names = [
+        name for name, fault in FAULTS.items() if fault.form != "innocent" and fault.check not in INTEGRITY_CHECKS
+    ]
+    return max(compatible_groups(names), key=len)
+
+
+def spark_models() -> list[str]:
+    """Names of the models and seeds that Spark builds."""
+    return [name for name in compiled_project() if name not in INTEGRITY_CHECKS]
+
+
+def build_on_duckdb(folder: Path) -> Warehouse:
+    """The exchange published twice, so that the second run restates what the first one said."""
+    summary = simulate("healthy", folder / "landing", days=DAYS, accounts=ACCOUNTS, faults=planted_faults())
+    earlier = summary.last_date - timedelta(days=LEFT_FOR_THE_SECOND_RUN)
+    runs = Runs(folder, summary.first_date)
+
+    first = partial(insert_delivered, landing=summary.folder, after=None, last=earlier)
+    runs.run("first", earlier, lambda connection, number: first(connection, load_number=number))
+    second = partial(insert_delivered, landing=summary.folder, after=earlier, last=summary.last_date)
+    return runs.run(
+        "second",
+        summary.last_date,
+        lambda connection, number: second(connection, load_number=number),
+        models=spark_models(),
+    )
+
+
+def build_twice(folder: Path) -> BuiltTwice:
+    """Build on DuckDB, hand the accepted rows over, and build on Spark."""
+    warehouse = build_on_duckdb(folder)
+    place = folder / "sources"
+    export_sources(warehouse.path, str(place))
+    session = start_spark(folder / "spark")
+    artefacts = folder / "dbt"
+    run_dbt_on_spark(artefacts, "run-operation", "create_sources", "--args", f"{{place: {place}}}")
+    run_dbt_on_spark(artefacts, "build", "--exclude", "fqn:ringfence.findings.integrity", "resource_type:unit_test")
+    return BuiltTwice(warehouse, session)
