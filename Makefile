@@ -6,6 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ringfence-setup
 BENCH_STAMP := $(VENV)/.ringfence-bench-setup
+SPARK_STAMP := $(VENV)/.ringfence-spark-setup
 JOBS ?= 2
 
 export DAGSTER_DISABLE_TELEMETRY := 1
@@ -13,7 +14,7 @@ export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export GX_ANALYTICS_ENABLED := false
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: setup demo test lint bench bench-detection
+.PHONY: setup demo test test-spark lint bench bench-detection
 
 setup: $(STAMP)
 	@$(BIN)/python -m orchestration.warehouse.prepare
@@ -28,6 +29,11 @@ $(BENCH_STAMP): requirements-bench.lock $(STAMP)
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements-bench.lock
 	@touch $@
 
+# Its dependencies are those of requirements.lock, so both files are named: pip asks for a hash of each.
+$(SPARK_STAMP): requirements-spark.lock $(STAMP)
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock -r requirements-spark.lock
+	@touch $@
+
 demo: setup
 	@$(BIN)/ringfence demo
 
@@ -35,6 +41,14 @@ demo: setup
 # the modules with the fewest tests take the longest and would else come last, when there is nothing left to share out.
 test: setup
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadscope --no-loadscope-reorder -q
+
+# DuckDB and Spark must come to the same rows. Java is looked for first: without it all else would be in vain.
+test-spark:
+	@$${JAVA_HOME:+$$JAVA_HOME/bin/}java -version 2>/dev/null || { \
+		echo "make test-spark needs Java 17 or later; install it (Debian: apt-get install openjdk-17-jre-headless)" \
+			"or point JAVA_HOME to it" >&2; exit 1; }
+	@$(MAKE) --no-print-directory setup $(SPARK_STAMP)
+	$(BIN)/python -m pytest tests/spark -p no:xdist -q
 
 lint: setup
 	$(BIN)/ruff check .

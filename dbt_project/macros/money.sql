@@ -1,13 +1,27 @@
 {#- Exact decimal arithmetic. `/` and a product of two DECIMAL(38,18) both leave the exact numbers (on DuckDB the first
     gives DOUBLE, on Spark it rounds; the second overflows), so products and ratios are written here and nowhere else. -#}
 
-{% macro whole_part(value) -%}
-    cast(floor(abs({{ value }})) as decimal(20, 0))
+{% macro whole_part(size) -%}
+    {#- What stands before the point of a decimal that isn't negative. -#}
+    cast(floor({{ size }}) as decimal(20, 0))
 {%- endmacro %}
 
 
-{% macro fraction_part(value) -%}
-    cast(abs({{ value }}) - floor(abs({{ value }})) as decimal(18, 18))
+{% macro fraction_part(size) -%}
+    {#- What stands after it. -#}
+    cast({{ size }} - floor({{ size }}) as decimal(18, 18))
+{%- endmacro %}
+
+
+{% macro product_of_sizes(left, right) -%}
+    {#- left x right of two DECIMAL(38,18) that aren't negative, part by part; the tail below 1e-18 is cut. -#}
+    cast(
+        cast({{ whole_part(left) }} as {{ wide_integer_type() }})
+        * cast({{ whole_part(right) }} as {{ wide_integer_type() }}) as decimal(38, 18)
+    )
+    + {{ whole_part(left) }} * {{ fraction_part(right) }}
+    + {{ fraction_part(left) }} * {{ whole_part(right) }}
+    + cast({{ cut_to_places(fraction_part(left) ~ ' * ' ~ fraction_part(right), 18) }} as decimal(38, 18))
 {%- endmacro %}
 
 
@@ -15,20 +29,38 @@
     {#- left x right, rounded half away from zero to `scale` (at most 18) places, exact for all factors that
         DECIMAL(38,18) holds whose product is below 1e20. The tail below 1e-18 is cut, which can't change a rounding at
         18 places or fewer except at 18 itself, where the result is cut. -#}
+    {{ return(adapter.dispatch('exact_product')(left, right, scale)) }}
+{%- endmacro %}
+
+{% macro default__exact_product(left, right, scale) -%}
     {%- set l = "cast(" ~ left ~ " as decimal(38, 18))" -%}
     {%- set r = "cast(" ~ right ~ " as decimal(38, 18))" -%}
     cast(
         ({{ direction(l) }} * {{ direction(r) }})::decimal(1, 0) * round(
-            cast(
-                cast({{ whole_part(l) }} as {{ wide_integer_type() }})
-                * cast({{ whole_part(r) }} as {{ wide_integer_type() }}) as decimal(38, 18)
-            )
-            + {{ whole_part(l) }} * {{ fraction_part(r) }}
-            + {{ fraction_part(l) }} * {{ whole_part(r) }}
-            + cast({{ cut_to_places(fraction_part(l) ~ ' * ' ~ fraction_part(r), 18) }} as decimal(38, 18)),
+            {{ product_of_sizes(magnitude(l), magnitude(r)) }},
             {{ scale }}
         ) as decimal(38, {{ scale }})
     )
+{%- endmacro %}
+
+{% macro spark__exact_product(left, right, scale) -%}
+    {#- The lists of one bind the factors: Spark would work out again what is written again. -#}
+    transform(
+        transform(
+            array(named_struct(
+                'left', cast({{ left }} as decimal(38, 18)), 'right', cast({{ right }} as decimal(38, 18))
+            )),
+            factors -> named_struct(
+                'direction', {{ direction('factors.left') }} * {{ direction('factors.right') }},
+                'left', {{ magnitude('factors.left') }},
+                'right', {{ magnitude('factors.right') }}
+            )
+        ),
+        factors -> cast(
+            cast(factors.direction as decimal(1, 0))
+            * round({{ product_of_sizes('factors.left', 'factors.right') }}, {{ scale }}) as decimal(38, {{ scale }})
+        )
+    )[0]
 {%- endmacro %}
 
 
@@ -115,8 +147,8 @@
                         )),
                         bound -> named_struct(
                             'direction', {{ direction('bound.dividend') }} * {{ direction('bound.divisor') }},
-                            'dividend', abs({{ in_smallest_units('bound.dividend') }}),
-                            'divisor', abs({{ in_smallest_units('bound.divisor') }})
+                            'dividend', {{ magnitude(in_smallest_units('bound.dividend')) }},
+                            'divisor', {{ magnitude(in_smallest_units('bound.divisor')) }}
                         )
                     ),
                     bound -> named_struct(
@@ -149,7 +181,8 @@
                     ),
                     (state, step) -> named_struct(
                         'quotient', cast(
-                            state.quotient * 1000000 + (state.rest * 1000000 - {{ remainder }}) / bound.divisor
+                            state.quotient * 1000000
+                            + cast((state.rest * 1000000 - {{ remainder }}) / bound.divisor as decimal(6, 0))
                             as decimal(38, 0)
                         ),
                         'rest', cast({{ remainder }} as decimal(38, 0))
@@ -195,10 +228,10 @@
     {#- Spark writes small decimals with an exponent, so the places are written as a whole number. -#}
     concat(
         case when {{ value }} < 0 then '-' else '' end,
-        cast({{ whole_part(value) }} as string),
+        cast({{ whole_part(magnitude(value)) }} as string),
         regexp_replace(
             '.' || lpad(
-                cast(cast({{ fraction_part(value) }} * 1000000000000000000::decimal(19, 0) as decimal(18, 0)) as string),
+                cast(cast({{ fraction_part(magnitude(value)) }} * 1000000000000000000::decimal(19, 0) as decimal(18, 0)) as string),
                 18,
                 '0'
             ),

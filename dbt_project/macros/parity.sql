@@ -2,8 +2,8 @@
     {#- Units of the reference asset that a quantity stands for, rounded half away from zero to 18 places, from the two
         halves of int_reserves__parity_daily's ratio. What lies below 1e-18 is added up in units of 1e-18: the rest of
         the fraction times the ratio, and the quantity times the ratio's second half. -#}
-    {%- set size = "abs(" ~ quantity ~ ")" -%}
-    {%- set product = "cast(" ~ fraction_part(quantity) ~ " * " ~ fraction_part(ratio) ~ " as decimal(38, 36))" -%}
+    {%- set size = magnitude(quantity) -%}
+    {%- set product = "cast(" ~ fraction_part(size) ~ " * " ~ fraction_part(ratio) ~ " as decimal(38, 36))" -%}
     {%- set below = product ~ " - " ~ cut_to_places(product, 18) -%}
     case
         when {{ ratio }} = 1 then cast({{ quantity }} as decimal(38, 18))

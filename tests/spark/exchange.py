@@ -5,19 +5,16 @@ What belongs here: making it. What doesn't: comparing what came out.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
-
-from pyspark.sql import SparkSession
 
 from orchestration.checks import CHECKS, Kind
 from orchestration.simulate import simulate
 from orchestration.simulate.faults import FAULTS, compatible_groups
 from orchestration.warehouse.compiled import compiled_project
 from orchestration.warehouse.source_files import export_sources
-from tests.spark.engine import run_dbt_on_spark, start_spark
+from tests.spark.engine import run_dbt_on_spark
 from tests.support.landed import insert_delivered
 from tests.support.runs import Runs
 from tests.support.warehouse import Warehouse
@@ -31,19 +28,9 @@ ACCOUNTS = 20
 LEFT_FOR_THE_SECOND_RUN = 3
 
 
-@dataclass(frozen=True)
-class BuiltTwice:
-    """The same models on both engines."""
-
-    duckdb: Warehouse
-    spark: SparkSession
-
-
 def planted_faults() -> tuple[str, ...]:
     """As many faults as one exchange can hold, of every check whose findings are published."""
-    names = [
-        name for name, fault in FAULTS.items() if fault.form != "innocent" and fault.check not in INTEGRITY_CHECKS
-    ]
+    names = [name for name, fault in FAULTS.items() if fault.form != "innocent" and fault.check not in INTEGRITY_CHECKS]
     return max(compatible_groups(names), key=len)
 
 
@@ -69,13 +56,11 @@ def build_on_duckdb(folder: Path) -> Warehouse:
     )
 
 
-def build_twice(folder: Path) -> BuiltTwice:
-    """Build on DuckDB, hand the accepted rows over, and build on Spark."""
+def build_twice(folder: Path) -> Path:
+    """Build on DuckDB, hand the accepted rows over and build on Spark, with dbt's tests; returns the build file."""
     warehouse = build_on_duckdb(folder)
-    place = folder / "sources"
+    place, artefacts = folder / "sources", folder / "dbt"
     export_sources(warehouse.path, str(place))
-    session = start_spark(folder / "spark")
-    artefacts = folder / "dbt"
     run_dbt_on_spark(artefacts, "run-operation", "create_sources", "--args", f"{{place: {place}}}")
     run_dbt_on_spark(artefacts, "build", "--exclude", "fqn:ringfence.findings.integrity", "resource_type:unit_test")
-    return BuiltTwice(warehouse, session)
+    return warehouse.path

@@ -15,6 +15,9 @@ _MACROS = Path(__file__).parents[2] / "dbt_project" / "macros"
 _FILES = ("money", "parity", "shares", "addresses", "dates")
 _ENGINE_FILES = ("numbers", "types", "text", "time", "lists")
 
+_AS_TEXT = "{% macro as_text(value) %}cast({{ value }} as string){% endmacro %}"
+"""For values of types that only one of the engines has."""
+
 
 class _Adapter:
     """dbt's dispatch: the engine's own version of a macro, or the default one."""
@@ -33,7 +36,7 @@ def _environment(engine: str) -> tuple[jinja2.Environment, dict[str, Any]]:
     adapter = _Adapter(engine)
     environment.globals.update({"adapter": adapter, "return": lambda value: value})
     paths = [*(_MACROS / name for name in _FILES), *(_MACROS / "engine" / name for name in _ENGINE_FILES)]
-    source = "".join(path.with_suffix(".sql").read_text(encoding="utf-8") for path in paths)
+    source = _AS_TEXT + "".join(path.with_suffix(".sql").read_text(encoding="utf-8") for path in paths)
     adapter.macros = environment.from_string(source).module
     return environment, {name: macro for name, macro in vars(adapter.macros).items() if callable(macro)}
 

@@ -45,6 +45,21 @@
 {%- endmacro %}
 
 
+{% macro magnitude(value) -%}
+    {#- A decimal without its sign. -#}
+    {{ return(adapter.dispatch('magnitude')(value)) }}
+{%- endmacro %}
+
+{% macro default__magnitude(value) -%}
+    abs({{ value }})
+{%- endmacro %}
+
+{% macro spark__magnitude(value) -%}
+    {#- Spark's abs() and its minus sign keep 34 digits of a decimal; its subtraction keeps all. -#}
+    case when {{ value }} < 0 then 0 - {{ value }} else {{ value }} end
+{%- endmacro %}
+
+
 {% macro without_fraction(value) -%}
     {#- A decimal cut at the point. -#}
     {{ return(adapter.dispatch('without_fraction')(value)) }}
