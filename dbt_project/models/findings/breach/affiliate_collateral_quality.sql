@@ -1,18 +1,25 @@
-with exposures as (
+with settings as (
+    select {{ policy('affiliates.own_token_collateral_pct') }} as limit_pct
+),
+
+exposures as (
     select
-        as_of_date,
-        entity_id,
-        gross_borrowing_usd,
-        collateral_mark_usd,
-        collateral_liquidation_usd,
-        own_token_collateral_usd,
-        {{ exact_ratio(exact_product('own_token_collateral_usd', '100', 8), 'collateral_mark_usd', 2) }}
-            as own_token_pct
-    from {{ ref('fct_affiliate_exposure_daily') }}
+        exposure.as_of_date,
+        exposure.entity_id,
+        exposure.gross_borrowing_usd,
+        exposure.collateral_mark_usd,
+        exposure.collateral_liquidation_usd,
+        exposure.own_token_collateral_usd,
+        settings.limit_pct,
+        {{ exact_ratio(
+            exact_product('exposure.own_token_collateral_usd', '100', 8), 'exposure.collateral_mark_usd', 2
+        ) }} as own_token_pct
+    from {{ ref('fct_affiliate_exposure_daily') }} as exposure
+    cross join settings
     where
-        has_borrowing_beyond_dust
-        and {{ exact_product('own_token_collateral_usd', '100') }}
-        > {{ exact_product('collateral_mark_usd', policy('affiliates.own_token_collateral_pct')) }}
+        exposure.has_borrowing_beyond_dust
+        and {{ exact_product('exposure.own_token_collateral_usd', '100') }}
+        > {{ exact_product('exposure.collateral_mark_usd', 'settings.limit_pct') }}
 )
 
 select
@@ -21,7 +28,7 @@ select
     entity_id as subject_id,
     cast(null as string) as asset,
     {{ amount_text('own_token_pct') }} || ' % of collateral is own tokens' as observed,
-    'at most ' || {{ amount_text(policy('affiliates.own_token_collateral_pct')) }} || ' %' as expected,
+    'at most ' || {{ amount_text('limit_pct') }} || ' %' as expected,
     own_token_collateral_usd as impact_usd,
     'On ' || as_of_date || ' affiliate ' || entity_id || ' owed ' || {{ amount_text('gross_borrowing_usd') }}
     || ' USD, and own tokens made up ' || {{ amount_text('own_token_pct') }} || ' % of its collateral of '

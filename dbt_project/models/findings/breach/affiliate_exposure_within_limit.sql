@@ -26,23 +26,27 @@ subjects as (
     group by as_of_date
 ),
 
+settings as (
+    select {{ policy('affiliates.uncollateralised_pct_of_liabilities') }} as limit_pct
+),
+
 over_limit as (
     select
-        as_of_date,
-        subject_type,
-        subject_id,
-        cast(uncollateralised_usd as decimal(38, 8)) as uncollateralised_usd,
-        customer_liabilities_usd,
+        subjects.as_of_date,
+        subjects.subject_type,
+        subjects.subject_id,
+        cast(subjects.uncollateralised_usd as decimal(38, 8)) as uncollateralised_usd,
+        subjects.customer_liabilities_usd,
+        settings.limit_pct,
         {{ exact_product(
-            exact_product('customer_liabilities_usd', policy('affiliates.uncollateralised_pct_of_liabilities')),
-            '0.01',
-            8
+            exact_product('subjects.customer_liabilities_usd', 'settings.limit_pct'), '0.01', 8
         ) }} as limit_usd
     from subjects
+    cross join settings
     where
-        {{ exact_product('uncollateralised_usd', '100') }}
-        > {{ exact_product('customer_liabilities_usd', policy('affiliates.uncollateralised_pct_of_liabilities')) }}
-        and uncollateralised_usd >= {{ policy('dust.usd') }}
+        {{ exact_product('subjects.uncollateralised_usd', '100') }}
+        > {{ exact_product('subjects.customer_liabilities_usd', 'settings.limit_pct') }}
+        and subjects.uncollateralised_usd >= {{ policy('dust.usd') }}
 )
 
 select
@@ -52,7 +56,7 @@ select
     cast(null as string) as asset,
     {{ amount_text('uncollateralised_usd') }} || ' USD uncollateralised' as observed,
     'at most ' || {{ amount_text('limit_usd') }} || ' USD, '
-    || {{ amount_text(policy('affiliates.uncollateralised_pct_of_liabilities')) }} || ' % of customer liabilities'
+    || {{ amount_text('limit_pct') }} || ' % of customer liabilities'
         as expected,
     uncollateralised_usd as impact_usd,
     'On ' || as_of_date

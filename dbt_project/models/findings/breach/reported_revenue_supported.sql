@@ -97,6 +97,10 @@ compared as (
     from periods_by_day
 ),
 
+settings as (
+    select {{ policy('revenue.unsupported_pct_of_reported') }} as limit_pct
+),
+
 unsupported as (
     select
         known_date,
@@ -112,10 +116,11 @@ unsupported as (
         || case when unpriced_assets > 0 then ' (' || unpriced_assets || ' assets of it have no price)' else '' end
         || '.' as message
     from compared
+    cross join settings
     where
         unsupported_usd > 0
         and {{ exact_product('unsupported_usd', '100') }}
-        > {{ exact_product('abs(reported_usd)', policy('revenue.unsupported_pct_of_reported')) }}
+        > {{ exact_product('abs(reported_usd)', 'settings.limit_pct') }}
 )
 
 select

@@ -1,5 +1,5 @@
 -- Read many times, each time for few of them: neither entries nor flows are kept as a whole.
-with entries as not materialized (
+with entries as {{ read_in_place() }} (
     select
         entry_id,
         transaction_id,
@@ -17,7 +17,7 @@ with entries as not materialized (
     from {{ ref('int_reserves__outside_entry') }}
 ),
 
-flows as not materialized (
+flows as {{ read_in_place() }} (
     select
         reference,
         asset,
