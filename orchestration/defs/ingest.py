@@ -1,10 +1,10 @@
 """Assets that read the landing zone: the run's context, and one asset for each table of the contract."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 
 import dagster as dg
 
-from orchestration import progress
 from orchestration.contract import TABLES, Table, raw_columns
 from orchestration.defs.common import (
     DATA_ENGINEERING,
@@ -14,6 +14,7 @@ from orchestration.defs.common import (
     Workspace,
     run_days,
 )
+from orchestration.landing import TableLoad
 from orchestration.pipeline.steps import load_incoming, prepare_run
 
 _POLICY_TABLES = {
@@ -92,46 +93,65 @@ def context_asset(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
     return open_run
 
 
-def ingest_asset(table: Table, partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
-    """The asset that reads one table's new and changed partitions."""
+def _metadata_of(load: TableLoad) -> dict[str, int | str]:
+    return {
+        "dagster/row_count": load.rows,
+        "bytes": load.bytes,
+        "files": load.files,
+        "partitions": load.partitions,
+        "files_gone": load.gone_files,
+        "problems": load.issues,
+        "left_out": "; ".join(load.notices) or "nothing",
+    }
 
-    @dg.asset(
-        key=incoming_key(table),
-        deps=[landing_key(table), RUN_CONTEXT],
-        # Reference tables have no day: each delivery holds all of them.
-        partitions_def=partitions if table.dated else None,
-        backfill_policy=dg.BackfillPolicy.single_run() if table.dated else None,
-        group_name="ingest",
-        description=f"{table.description} Rows of new and changed partitions, not yet accepted.",
-        kinds={"python", "duckdb"},
-        owners=[DATA_ENGINEERING],
-        metadata={"dagster/column_schema": column_schema(table)},
+
+def ingest_tables(
+    name: str, tables: Sequence[Table], partitions: dg.PartitionsDefinition | None
+) -> dg.AssetsDefinition:
+    """The assets that read these tables' new and changed partitions.
+
+    They share a step: one for each table would take longer than reading the tables of a small day.
+    """
+
+    @dg.multi_asset(
+        name=name,
+        specs=[
+            dg.AssetSpec(
+                incoming_key(table),
+                deps=[landing_key(table), RUN_CONTEXT],
+                group_name="ingest",
+                description=f"{table.description} Rows of new and changed partitions, not yet accepted.",
+                kinds={"python", "duckdb"},
+                owners=[DATA_ENGINEERING],
+                metadata={"dagster/column_schema": column_schema(table)},
+            )
+            for table in tables
+        ],
+        partitions_def=partitions,
+        backfill_policy=dg.BackfillPolicy.single_run() if partitions else None,
         # Files and object stores fail in passing; nothing after ingestion does.
         retry_policy=dg.RetryPolicy(
             max_retries=3, delay=1, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS
         ),
         pool=WRITER_POOL,
     )
-    def ingest(context: dg.AssetExecutionContext, workspace: Workspace) -> dg.MaterializeResult:
-        progress.report("reading", table.name)
-        load = load_incoming(workspace.settings, table)
-        for notice in load.notices:
-            context.log.warning(notice)
-        return dg.MaterializeResult(
-            metadata={
-                "dagster/row_count": load.rows,
-                "bytes": load.bytes,
-                "files": load.files,
-                "partitions": load.partitions,
-                "files_gone": load.gone_files,
-                "problems": load.issues,
-                "left_out": "; ".join(load.notices) or "nothing",
-            }
-        )
+    def ingest(context: dg.AssetExecutionContext, workspace: Workspace) -> Iterator[dg.MaterializeResult]:
+        with closing(load_incoming(workspace.settings, tables)) as loads:
+            for table, load in zip(tables, loads, strict=True):
+                for notice in load.notices:
+                    context.log.warning(notice)
+                yield dg.MaterializeResult(incoming_key(table), metadata=_metadata_of(load))
 
     return ingest
 
 
 def ingest_assets(partitions: dg.PartitionsDefinition) -> Sequence[dg.AssetsDefinition]:
     """The run's context and all ingest assets."""
-    return [context_asset(partitions), *(ingest_asset(table, partitions) for table in TABLES)]
+    dated = [table for table in TABLES if table.dated]
+    reference = [table for table in TABLES if not table.dated]
+    return [
+        context_asset(partitions),
+        # Reference tables have no day: each delivery holds all of them.
+        ingest_tables("read_reference_tables", reference, None),
+        ingest_tables("read_dated_tables", dated, partitions),
+    ]

@@ -5,6 +5,7 @@ prepare_run, load_incoming for every table, build_integrity_findings, entry gate
 
 from __future__ import annotations
 
+from collections.abc import Generator, Sequence
 from datetime import date
 
 from orchestration import landing, progress
@@ -58,11 +59,16 @@ def prepare_run(settings: Settings, run_id: str, first_date: date, last_date: da
         return context
 
 
-def load_incoming(settings: Settings, table: Table) -> TableLoad:
-    """Read one table's new and changed partitions, up to the run's last day."""
+def load_incoming(settings: Settings, tables: Sequence[Table]) -> Generator[TableLoad]:
+    """Read the tables' new and changed partitions, up to the run's last day, one after the other.
+
+    The build file stays open until the last one is asked for; close the generator if that may not come.
+    """
     with build_connection(settings.paths.build_file) as connection:
         run = read_context(connection)
-        return landing.load_table(connection, settings.landing, table, run.last_date, run.run_id)
+        for table in tables:
+            progress.report("reading", table.name)
+            yield landing.load_table(connection, settings.landing, table, run.last_date, run.run_id)
 
 
 def build_integrity_findings(settings: Settings) -> list[NodeResult]:

@@ -86,8 +86,8 @@ def test_the_graph_runs_from_source_to_verdict_without_a_way_round_the_gates(def
 def test_only_ingestion_is_tried_again(definitions: dg.Definitions) -> None:
     job = definitions.resolve_job_def(JOB_NAME)
     retried = {node.name for node in job.all_node_defs if getattr(node, "retry_policy", None) is not None}
-    assert retried == {f"incoming__{table.name}" for table in TABLES}
-    policy: Any = next(node for node in job.all_node_defs if node.name == "incoming__accounts")
+    assert retried == {"read_reference_tables", "read_dated_tables"}
+    policy: Any = next(node for node in job.all_node_defs if node.name == "read_dated_tables")
     assert policy.retry_policy.jitter is dg.Jitter.PLUS_MINUS
 
 
