@@ -18,7 +18,7 @@ with transfers as (
         block_date,
         known_at,
         nullif(trim(counterparty_wallet_id), '') as counterparty_wallet_id,
-        nullif(trim(counterparty_address), '') as counterparty_address
+        {{ without_white_space("nullif(trim(counterparty_address), '')") }} as visible_address
     from {{ ref('stg_landing__wallet_transfers') }}
     where {{ is_touched('transfer_id', touched_flows) }}
 ),
@@ -114,7 +114,7 @@ own_side as (
         transfers.known_at,
         own_versions.network,
         own_versions.owner_entity_id,
-        {{ normalised_address('own_versions.network', 'transfers.counterparty_address') }} as counterparty_address
+        {{ normalised_visible_address('own_versions.network', 'transfers.visible_address') }} as counterparty_address
     from transfers
     left join own_versions
         on
