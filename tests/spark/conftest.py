@@ -10,7 +10,21 @@ import pytest
 from pyspark.sql import SparkSession
 
 from tests.spark.engine import start_spark
-from tests.spark.exchange import build_twice
+from tests.spark.exchange import build_twice, compared_models
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Evidence takes as long again as a third of the rest, so it is compared when it is asked for."""
+    parser.addoption("--evidence", action="store_true", help="build and compare the evidence models too")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A test that names a relation is one for each that both engines build."""
+    if "relation" in metafunc.fixturenames:
+        models = compared_models(is_evidence_built=metafunc.config.getoption("--evidence"))
+        metafunc.parametrize(
+            "relation", sorted(model.place for model in models if model.kind == "table" and model.schema != "seeds")
+        )
 
 
 @pytest.fixture(scope="session")
@@ -28,8 +42,8 @@ def spark(folder: Path) -> Iterator[SparkSession]:
 
 
 @pytest.fixture(scope="session")
-def built(folder: Path, spark: SparkSession) -> Iterator[duckdb.DuckDBPyConnection]:
+def built(folder: Path, spark: SparkSession, pytestconfig: pytest.Config) -> Iterator[duckdb.DuckDBPyConnection]:
     """The build file of an exchange that was built on both engines."""
-    path = build_twice(folder)
+    path = build_twice(folder, is_evidence_built=pytestconfig.getoption("--evidence"))
     with duckdb.connect(str(path), read_only=True) as connection:
         yield connection

@@ -40,12 +40,27 @@ def start_spark(folder: Path) -> SparkSession:
     return session
 
 
-def run_dbt_on_spark(folder: Path, *arguments: str) -> list[Any]:
-    """Results of a dbt command on target spark; fails, naming them, if any node did."""
-    places = ("--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT), "--target-path", str(folder))
-    quiet = ("--no-send-anonymous-usage-stats", "--no-write-json", "--log-level", "none", "--log-level-file", "none")
-    outcome = dbtRunner().invoke([*quiet, *arguments, *places, "--log-path", str(folder), "--target", "spark"])
-    results = list(getattr(outcome.result, "results", []))
-    failed = [f"{item.node.name}: {item.message}" for item in results if str(item.status) in ("error", "fail")]
-    assert outcome.success, "\n".join(failed) or str(outcome.exception)
-    return results
+class DbtOnSpark:
+    """dbt on target spark, which reads the project once for all its commands."""
+
+    def __init__(self, folder: Path) -> None:
+        places = ("--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT), "--target-path", str(folder))
+        self._places = (*places, "--log-path", str(folder), "--target", "spark")
+        self._manifest: Any = None
+        self._manifest = self.run("parse")
+
+    def run(self, *arguments: str) -> Any:
+        """A command's result; fails, naming them, if any node did."""
+        quiet = (
+            "--no-send-anonymous-usage-stats",
+            "--no-write-json",
+            "--log-level",
+            "none",
+            "--log-level-file",
+            "none",
+        )
+        outcome = dbtRunner(manifest=self._manifest).invoke([*quiet, *arguments, *self._places])
+        results = getattr(outcome.result, "results", [])
+        failed = [f"{item.node.name}: {item.message}" for item in results if str(item.status) in ("error", "fail")]
+        assert outcome.success, "\n".join(failed) or str(outcome.exception)
+        return outcome.result

@@ -12,9 +12,9 @@ from pathlib import Path
 from orchestration.checks import CHECKS, Kind
 from orchestration.simulate import simulate
 from orchestration.simulate.faults import FAULTS, compatible_groups
-from orchestration.warehouse.compiled import compiled_project
+from orchestration.warehouse.compiled import CompiledModel, compiled_project, with_parents
 from orchestration.warehouse.source_files import export_sources
-from tests.spark.engine import run_dbt_on_spark
+from tests.spark.engine import DbtOnSpark
 from tests.support.landed import insert_delivered
 from tests.support.runs import Runs
 from tests.support.warehouse import Warehouse
@@ -22,6 +22,8 @@ from tests.support.warehouse import Warehouse
 INTEGRITY_CHECKS = {check.name for check in CHECKS if check.kind is Kind.INTEGRITY}
 """Their models judge what arrives, which is done before Spark sees it."""
 
+BUILT = tuple(f"+fqn:ringfence.{part}" for part in ("marts", "findings.breach", "findings.reconciliation"))
+EVIDENCE = "fqn:ringfence.evidence"
 NOT_ON_SPARK = ("fqn:ringfence.findings.integrity", "resource_type:unit_test", "test_type:generic")
 """Of dbt's tests those that follow money from hop to hop; what the others say of rows is true of equal rows too."""
 
@@ -37,9 +39,15 @@ def planted_faults() -> tuple[str, ...]:
     return max(compatible_groups(names), key=len)
 
 
-def spark_models() -> list[str]:
-    """Names of the models and seeds that Spark builds."""
-    return [name for name in compiled_project() if name not in INTEGRITY_CHECKS]
+def compared_models(*, is_evidence_built: bool) -> list[CompiledModel]:
+    """What both engines build: marts, published findings and all they are made of, and the evidence if it is wanted."""
+    schemas = ("marts", "findings", "evidence") if is_evidence_built else ("marts", "findings")
+    names = [
+        model.name
+        for model in compiled_project().values()
+        if model.schema in schemas and model.name not in INTEGRITY_CHECKS
+    ]
+    return with_parents(names)
 
 
 def build_on_duckdb(folder: Path) -> Warehouse:
@@ -55,15 +63,17 @@ def build_on_duckdb(folder: Path) -> Warehouse:
         "second",
         summary.last_date,
         lambda connection, number: second(connection, load_number=number),
-        models=spark_models(),
+        models=[model.name for model in compared_models(is_evidence_built=True)],
     )
 
 
-def build_twice(folder: Path) -> Path:
+def build_twice(folder: Path, *, is_evidence_built: bool) -> Path:
     """Build on DuckDB, hand the accepted rows over and build on Spark, with dbt's tests; returns the build file."""
     warehouse = build_on_duckdb(folder)
-    place, artefacts = folder / "sources", folder / "dbt"
+    place = folder / "sources"
     export_sources(warehouse.path, str(place))
-    run_dbt_on_spark(artefacts, "run-operation", "create_sources", "--args", f"{{place: {place}}}")
-    run_dbt_on_spark(artefacts, "build", "--exclude", *NOT_ON_SPARK)
+    dbt = DbtOnSpark(folder / "dbt")
+    dbt.run("run-operation", "create_sources", "--args", f"{{place: {place}}}")
+    selected = (*BUILT, EVIDENCE) if is_evidence_built else BUILT
+    dbt.run("build", "--select", *selected, "--exclude", *NOT_ON_SPARK)
     return warehouse.path
