@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,7 +13,18 @@ from orchestration.settings import REPOSITORY
 PACKAGE = REPOSITORY / "orchestration"
 MODULES = sorted([*PACKAGE.rglob("*.py"), *(REPOSITORY / "expectations").rglob("*.py")])
 
-PLAIN = ("connectors", "imports", "landing", "simulate", "publish", "report", "reading", "warehouse", "pipeline")
+PLAIN = (
+    "connectors",
+    "imports",
+    "landing",
+    "simulate",
+    "publish",
+    "report",
+    "reading",
+    "warehouse",
+    "pipeline",
+    "lake",
+)
 """Folders that must work without Dagster."""
 
 
@@ -56,6 +68,23 @@ def test_simulator_and_imports_know_no_rule_of_the_pipeline() -> None:
     def breaks(module: Path) -> bool:
         rules = any(name.startswith(("orchestration.pipeline", "expectations")) for name in imported(module))
         return rules and folder_of(module) in ("simulate", "imports")
+
+    assert offenders(breaks) == []
+
+
+def test_the_lake_needs_nothing_but_duckdb() -> None:
+    plain = (
+        "orchestration.errors",
+        "orchestration.lake.",
+        "orchestration.reading.published",
+        "orchestration.settings",
+        "orchestration.sql",
+        "orchestration.warehouse.build_file",
+    )
+
+    def breaks(module: Path) -> bool:
+        foreign = [name for name in imported(module) if name.split(".")[0] not in {*sys.stdlib_module_names, "duckdb"}]
+        return folder_of(module) == "lake" and not all(name.startswith(plain) for name in foreign)
 
     assert offenders(breaks) == []
 
