@@ -7,6 +7,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.ringfence-setup
 BENCH_STAMP := $(VENV)/.ringfence-bench-setup
 SPARK_STAMP := $(VENV)/.ringfence-spark-setup
+LAKE_VENV := .venv-lake
+LAKE_STAMP := $(LAKE_VENV)/.ringfence-setup
 JOBS ?= 2
 
 export DAGSTER_DISABLE_TELEMETRY := 1
@@ -14,7 +16,7 @@ export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export GX_ANALYTICS_ENABLED := false
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: setup demo test test-spark lint bench bench-detection
+.PHONY: setup demo test test-spark lint bench bench-detection lake test-lake
 
 setup: $(STAMP)
 	@$(BIN)/python -m orchestration.warehouse.prepare
@@ -65,3 +67,15 @@ bench-detection: setup
 # PostgreSQL and Java are used if they are there.
 bench: setup $(BENCH_STAMP)
 	$(BIN)/ringfence bench speed $(if $(ARGUMENTS),$(ARGUMENTS),--curve entries)
+
+$(LAKE_STAMP): requirements-lake.lock
+	@test -x $(LAKE_VENV)/bin/python || $(PYTHON) -m venv $(LAKE_VENV)
+	$(LAKE_VENV)/bin/python -m pip install --quiet --require-hashes -r requirements-lake.lock
+	@touch $@
+
+# The published warehouse as a DuckLake: make lake ARGUMENTS="publish --warehouse W --catalogue sqlite:C --data D".
+lake: $(LAKE_STAMP)
+	@$(LAKE_VENV)/bin/python -m orchestration.lake $(if $(ARGUMENTS),$(ARGUMENTS),--help)
+
+test-lake: setup $(LAKE_STAMP)
+	$(BIN)/python -m pytest tests/lake -p no:xdist -q
