@@ -19,11 +19,11 @@ from orchestration.reading.published import first_line
 from orchestration.sql import quoted
 from orchestration.warehouse.build_file import configuration
 
-EXTENSIONS = {"sqlite": ("ducklake", "sqlite_scanner"), "postgres": ("ducklake", "postgres_scanner")}
-"""What each kind of catalogue needs."""
-
-REMOTE_EXTENSION = "httpfs"
-"""What a lake needs whose files lie in object storage."""
+EXTENSIONS = {
+    "sqlite": ("ducklake", "sqlite_scanner", "httpfs"),
+    "postgres": ("ducklake", "postgres_scanner", "httpfs"),
+}
+"""What each kind of catalogue needs; files may lie in object storage, which only the catalogue knows."""
 
 _KINDS = "sqlite:FILE, for processes of one machine, or postgres:dbname=… host=…, for many"
 
@@ -63,12 +63,7 @@ def parse_catalogue(text: str) -> Catalogue:
 
 def parse_data(text: str) -> str:
     """Return the place of a lake's files as the catalogue keeps it: an absolute folder, or a URL as it stands."""
-    return text if is_remote(text) else str(Path(text).resolve())
-
-
-def is_remote(data: str | None) -> bool:
-    """Whether files lie in object storage."""
-    return data is not None and "://" in data
+    return text if "://" in text else str(Path(text).resolve())
 
 
 @contextmanager
@@ -91,10 +86,6 @@ def attach_lake(
     """Attach the lake as ``lake`` to a connection with the extensions; see ``lake_connection``."""
     if not _attached(connection, catalogue, data, read_only):
         _create(connection, catalogue, data)
-        return
-    options = "select value from ducklake_options('lake') where option_name = 'data_path'"
-    if any(is_remote(value) for (value,) in connection.execute(options).fetchall()):
-        _load(connection, REMOTE_EXTENSION)
 
 
 @contextmanager
@@ -164,8 +155,6 @@ def _attached(connection: duckdb.DuckDBPyConnection, catalogue: Catalogue, data:
 
 def _create(connection: duckdb.DuckDBPyConnection, catalogue: Catalogue, data: str | None) -> None:
     assert data is not None
-    if is_remote(data):
-        _load(connection, REMOTE_EXTENSION)
     if catalogue.file is not None:
         _refuse_strangers_file(catalogue.file)
         catalogue.file.parent.mkdir(parents=True, exist_ok=True)
