@@ -159,7 +159,7 @@ CASES: dict[str, tuple[Break, Expected]] = {
 def _rows(file: Path, schema: str) -> dict[str, Any]:
     with duckdb.connect(str(file), read_only=True) as connection:
         tables = connection.execute(
-            "select table_name from duckdb_tables() where schema_name = ? order by 1", [schema]
+            "select table_name from information_schema.tables where table_schema = ? order by 1", [schema]
         ).fetchall()
         return {
             name: connection.execute(f"select * from {schema}.{name} order by all").fetchall() for (name,) in tables
