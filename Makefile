@@ -21,19 +21,20 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 setup: $(STAMP)
 	@$(BIN)/python -m orchestration.warehouse.prepare
 
+# Modules are compiled when they are first imported: most never are, and compiling all takes a third of the time.
 $(STAMP): requirements.lock pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --no-compile --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(BENCH_STAMP): requirements-bench.lock $(STAMP)
-	$(BIN)/python -m pip install --quiet --require-hashes -r requirements-bench.lock
+	$(BIN)/python -m pip install --quiet --no-compile --require-hashes -r requirements-bench.lock
 	@touch $@
 
 # Its dependencies are those of requirements.lock, so both files are named: pip asks for a hash of each.
 $(SPARK_STAMP): requirements-spark.lock $(STAMP)
-	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock -r requirements-spark.lock
+	$(BIN)/python -m pip install --quiet --no-compile --require-hashes -r requirements.lock -r requirements-spark.lock
 	@touch $@
 
 demo: setup
@@ -70,7 +71,7 @@ bench: setup $(BENCH_STAMP)
 
 $(LAKE_STAMP): requirements-lake.lock
 	@test -x $(LAKE_VENV)/bin/python || $(PYTHON) -m venv $(LAKE_VENV)
-	$(LAKE_VENV)/bin/python -m pip install --quiet --require-hashes -r requirements-lake.lock
+	$(LAKE_VENV)/bin/python -m pip install --quiet --no-compile --require-hashes -r requirements-lake.lock
 	@touch $@
 
 # The published warehouse as a DuckLake: make lake ARGUMENTS="publish --warehouse W --catalogue sqlite:C --data D".
