@@ -45,7 +45,8 @@ demo: setup
 test: setup
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadscope --no-loadscope-reorder -q
 
-# DuckDB and Spark must come to the same rows; ARGUMENTS=--evidence compares the evidence models too. Java is looked for first: without it all else would be in vain.
+# DuckDB and Spark must come to the same rows; ARGUMENTS=--evidence compares the evidence models too. Java is looked for
+# first: without it all else would be in vain.
 test-spark:
 	@$${JAVA_HOME:+$$JAVA_HOME/bin/}java -version 2>/dev/null || { \
 		echo "make test-spark needs Java 17 or later; install it (Debian: apt-get install openjdk-17-jre-headless)" \

@@ -19,6 +19,7 @@ from orchestration import landing, progress
 from orchestration.contract import TABLES
 from orchestration.errors import ConfigurationError, RingfenceError
 from orchestration.pipeline.direct import run_directly
+from orchestration.pipeline.run import ExitStatus
 from orchestration.policy import load_policy
 from orchestration.reading.published import published_connection
 from orchestration.runner import RunResult, run_days
@@ -28,7 +29,7 @@ from orchestration.warehouse.build_file import build_connection
 from orchestration.warehouse.built import forget_built
 from orchestration.warehouse.compiled import compiled_project
 from orchestration.warehouse.lock import warehouse_lock
-from orchestration.warehouse.retention import set_build_file_aside
+from orchestration.warehouse.retention import drop_old_build_files, set_build_file_aside
 
 SAID_BEFORE = ("fct_restatement",)
 """Marts of what earlier runs said. A landing zone doesn't know that, so they aren't rebuilt."""
@@ -110,11 +111,14 @@ def rebuild_whole(
         _, last_date = _published_days(connection)
     with warehouse_lock(settings.paths.lock_file):
         if has_new_build_file:
-            set_build_file_aside(settings.paths, settings.build_files_kept)
+            set_build_file_aside(settings.paths)
         else:
             with build_connection(settings.paths.build_file) as connection:
                 forget_built(connection)
-        return run_days(settings, last_date, last_date, verbose=verbose), last_date
+        result = run_days(settings, last_date, last_date, verbose=verbose)
+        if result.status in (ExitStatus.PASSED, ExitStatus.FAILED_CHECKS):  # else somebody may want to go back
+            drop_old_build_files(settings.paths, settings.build_files_kept)
+        return result, last_date
 
 
 def _published_days(connection: duckdb.DuckDBPyConnection) -> tuple[date, date]:

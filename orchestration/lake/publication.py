@@ -13,7 +13,7 @@ import duckdb
 
 from orchestration.errors import ConfigurationError, RingfenceError
 from orchestration.lake.mirror import Change, bring_up_to_date
-from orchestration.reading.published import first_line
+from orchestration.reading.published import first_line, require_published
 from orchestration.settings import WarehousePaths
 from orchestration.sql import quoted
 
@@ -66,11 +66,7 @@ def publish(connection: duckdb.DuckDBPyConnection, paths: WarehousePaths, *, rep
 
 
 def _attach_source(connection: duckdb.DuckDBPyConnection, paths: WarehousePaths) -> None:
-    if not paths.published_file.exists():
-        raise ConfigurationError(
-            f"no warehouse in {paths.root}: there is no {paths.published_file.name} yet; publish one with"
-            f" 'ringfence run --landing DIR --warehouse {paths.root} --date YYYY-MM-DD'"
-        )
+    require_published(paths)
     try:
         connection.execute(f"attach {quoted(str(paths.published_file))} as source (read_only)")
     except duckdb.Error as error:

@@ -121,14 +121,15 @@ def create_schemas(connection: duckdb.DuckDBPyConnection) -> None:
     wanted = raw | {f"{schema}.{table.name}" for table in TABLES for schema in ("delivered", "incoming")}
     wanted |= {f"incoming.{name}" for name in INCOMING_TABLES} | {f"audit.{table.name}" for table in AUDIT_TABLES}
     wanted |= {f"audit.{table.name}.{name}" for table in AUDIT_TABLES for name in table.column_names}
-    existing_tables = _names(
-        connection, "schema_name || '.' || table_name from duckdb_tables() where not internal and not temporary"
-    )
-    existing_views = _names(connection, "schema_name || '.' || view_name from duckdb_views() where not internal")
-    existing_columns = _names(
-        connection, "schema_name || '.' || table_name || '.' || column_name from duckdb_columns() where not internal"
-    )
-    if wanted <= existing_tables | existing_views | existing_columns and not existing_tables & raw:
+    existing = connection.execute(
+        "select 'table', schema_name || '.' || table_name from duckdb_tables() where database_name = current_database()"
+        " union all select 'view', schema_name || '.' || view_name from duckdb_views()"
+        " where database_name = current_database()"
+        " union all select 'column', schema_name || '.' || table_name || '.' || column_name from duckdb_columns()"
+        " where database_name = current_database() and schema_name = 'audit'"
+    ).fetchall()
+    existing_tables = {name for kind, name in existing if kind == "table"}
+    if wanted <= {name for _, name in existing} and not existing_tables & raw:
         return
     create_audit_schema(connection)
     for schema in ("delivered", "raw", "incoming"):
@@ -142,11 +143,6 @@ def create_schemas(connection: duckdb.DuckDBPyConnection) -> None:
         definition = _columns(tuple((column, type_) for column, type_, _ in described))
         connection.execute(f"create table if not exists incoming.{name} ({definition})")
     show_accepted(connection)
-
-
-def _names(connection: duckdb.DuckDBPyConnection, selection: str) -> set[str]:
-    rows = connection.execute(f"select {selection} and database_name = current_database()").fetchall()
-    return {name for (name,) in rows}
 
 
 def _take_over(connection: duckdb.DuckDBPyConnection, table: Table) -> None:

@@ -34,11 +34,7 @@ def published_connection(paths: WarehousePaths) -> Iterator[duckdb.DuckDBPyConne
 
     Raises ConfigurationError if nothing was published in the folder yet.
     """
-    if not paths.published_file.exists():
-        raise ConfigurationError(
-            f"no warehouse in {paths.root}: there is no {paths.published_file.name} yet; publish one with"
-            f" 'ringfence run --landing DIR --warehouse {paths.root} --date YYYY-MM-DD'"
-        )
+    require_published(paths)
     try:
         connection = duckdb.connect(str(paths.published_file), read_only=True)
     except duckdb.Error as error:
@@ -49,6 +45,15 @@ def published_connection(paths: WarehousePaths) -> Iterator[duckdb.DuckDBPyConne
         yield connection
     finally:
         connection.close()
+
+
+def require_published(paths: WarehousePaths) -> None:
+    """Raise ConfigurationError if nothing was published in the folder yet."""
+    if not paths.published_file.exists():
+        raise ConfigurationError(
+            f"no warehouse in {paths.root}: there is no {paths.published_file.name} yet; publish one with"
+            f" 'ringfence run --landing DIR --warehouse {paths.root} --date YYYY-MM-DD'"
+        )
 
 
 def first_line(error: Exception) -> str:

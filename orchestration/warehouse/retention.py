@@ -23,10 +23,10 @@ class DiskUse:
     kept: str
 
 
-def set_build_file_aside(paths: WarehousePaths, kept: int) -> Path | None:
-    """Move the build file away, so that the next run begins a new one; keep the newest ``kept`` of those moved.
+def set_build_file_aside(paths: WarehousePaths) -> Path | None:
+    """Move the build file away, so that the next run begins a new one.
 
-    Returns where it is now, None if there was none or none is kept. No process may have it open.
+    Returns where it is now, None if there was none. No process may have it open.
     """
     if not paths.build_file.exists():
         return None
@@ -37,8 +37,7 @@ def set_build_file_aside(paths: WarehousePaths, kept: int) -> Path | None:
     if log.exists():
         log.replace(aside.with_name(aside.name + ".wal"))
     paths.build_file.replace(aside)
-    drop_old_build_files(paths, kept)
-    return aside if aside.exists() else None
+    return aside
 
 
 def drop_old_build_files(paths: WarehousePaths, kept: int) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from orchestration.errors import ConfigurationError
 from orchestration.settings import Settings, WarehousePaths, from_environment
-from orchestration.warehouse.retention import disk_use, set_build_file_aside
+from orchestration.warehouse.retention import disk_use, drop_old_build_files, set_build_file_aside
 
 
 def begin_build_file(paths: WarehousePaths, content: str, log: str | None = None) -> None:
@@ -27,23 +27,26 @@ def test_the_newest_build_files_that_were_set_aside_stay(kept: int, left: list[s
     paths = WarehousePaths(tmp_path)
     for content in ("first", "second", "third"):
         begin_build_file(paths, content)
-        aside = set_build_file_aside(paths, kept)
-        assert (aside is not None and aside.read_text() == content) == (kept > 0)
+        aside = set_build_file_aside(paths)
+        assert aside is not None
+        assert aside.read_text() == content
         assert not paths.build_file.exists()
+    drop_old_build_files(paths, kept)
     assert list(old_files(paths).values()) == left
 
 
 def test_a_build_file_goes_with_its_log_and_one_that_isnt_there_doesnt_go(tmp_path: Path) -> None:
     paths = WarehousePaths(tmp_path)
-    assert set_build_file_aside(paths, 1) is None
+    assert set_build_file_aside(paths) is None
     begin_build_file(paths, "killed", log="its log")
-    set_build_file_aside(paths, 1)
+    set_build_file_aside(paths)
     begin_build_file(paths, "next")
     assert old_files(paths) == {
         "ringfence_build_0001.duckdb": "killed",
         "ringfence_build_0001.duckdb.wal": "its log",
     }
-    set_build_file_aside(paths, 1)
+    set_build_file_aside(paths)
+    drop_old_build_files(paths, 1)
     assert old_files(paths) == {"ringfence_build_0002.duckdb": "next"}
 
 

@@ -1,6 +1,6 @@
 {%- set ledger = landing_tables() | selectattr('name', 'equalto', 'ledger_entries') | first -%}
-{#- A hundred million legs below it add up to less than the type holds. -#}
-{%- set largest_ordinary_amount = '1000000000000' -%}
+{#- Wide are amounts from here on: a hundred million legs below it add up to less than the type holds. -#}
+{%- set wide_amount = '1000000000000' -%}
 
 with arrived_entries as not materialized (
     select
@@ -103,7 +103,7 @@ ordinary_sums as (
         asset,
         sum(amount) as difference
     from legs
-    where abs(amount) < {{ largest_ordinary_amount }}
+    where abs(amount) < {{ wide_amount }}
     group by transaction_id, asset
     having sum(amount) <> 0
 ),
@@ -122,7 +122,7 @@ split_sums as (
         cast(trunc(amount) as decimal(20, 0)) as whole_units,
         cast(amount - trunc(amount) as decimal(18, 18)) as fraction
     from legs
-    where abs(amount) >= {{ largest_ordinary_amount }}
+    where abs(amount) >= {{ wide_amount }}
 ),
 
 sums as (
