@@ -176,3 +176,8 @@ def environment_of_same_imports() -> dict[str, str]:
 def set_build_file(path: Path) -> None:
     """Point dbt's profile at this build file: profiles read the environment only."""
     os.environ["RINGFENCE_BUILD_FILE"] = str(path)
+
+
+def environment_variable(name: str) -> str | None:
+    """The value of a variable whose name the user chose, such as one that holds a source's password; None if unset."""
+    return os.environ.get(name)

@@ -1,0 +1,296 @@
+"""Deliveries: what a source gave for a day, put into the landing zone whole or not at all.
+
+What belongs here: staging, checkpoints, manifests, the moment from which a delivery counts. What doesn't: where rows
+come from.
+
+A pull writes below ``_staging/<source>/<day>/``, which readers of a landing zone don't look at. Once a source has said
+that all was there, every table's file stands there finished, and the manifest is moved to
+``_manifests/<source>/<day>.json``. From that moment the delivery counts: files are then moved to their places, and
+whoever was killed in between is followed by ``finish_deliveries``, which moves the rest. Before it nothing counts.
+A delivery is never replaced: what a source corrects comes with a later day.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from orchestration import contract
+from orchestration.connectors.base import Batch, Feed, Json, Order
+from orchestration.connectors.errors import AnswerError, EmptyAnswerError
+from orchestration.connectors.rows import merge_parts, write_news, write_rows
+from orchestration.errors import ConfigurationError
+from orchestration.landing.changes import sha256_of
+
+STAGING, MANIFESTS = "_staging", "_manifests"
+FLUSHED_ROWS = 50_000
+"""Small batches are gathered until they have so many rows; then they and the cursor are made durable."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveredFile:
+    """One file of a delivery. ``file`` is its path in the landing zone; ``rows`` and ``bytes`` what it holds."""
+
+    table: str
+    file: str
+    rows: int
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What a source delivered for a day.
+
+    ``window`` is the day as its first moment and the first one after it; ``position`` what the next pull goes on from;
+    ``pulled_at`` the wall clock's time, for people. A table without a file had no news.
+    """
+
+    source: str
+    kind: str
+    day: date
+    window: tuple[datetime, datetime]
+    position: Json
+    pulled_at: datetime
+    files: tuple[DeliveredFile, ...]
+
+    def as_json(self) -> str:
+        """The manifest as it is stored."""
+        return json.dumps(asdict(self), indent=1, default=lambda value: value.isoformat(), ensure_ascii=False) + "\n"
+
+    @classmethod
+    def read(cls, path: Path) -> Manifest:
+        """Read a stored manifest; raise ConfigurationError if it is damaged."""
+        try:
+            stored = json.loads(path.read_text(encoding="utf-8"))
+            return cls(
+                source=stored["source"],
+                kind=stored["kind"],
+                day=date.fromisoformat(stored["day"]),
+                window=(datetime.fromisoformat(stored["window"][0]), datetime.fromisoformat(stored["window"][1])),
+                position=stored["position"],
+                pulled_at=datetime.fromisoformat(stored["pulled_at"]),
+                files=tuple(DeliveredFile(**file) for file in stored["files"]),
+            )
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise ConfigurationError(f"manifest {path} can't be read ({error}); restore it from a backup") from error
+
+
+def manifests(landing: Path, source: str) -> list[Manifest]:
+    """What a source delivered, by day."""
+    folder = landing / MANIFESTS / source
+    return [Manifest.read(path) for path in sorted(folder.glob("????-??-??.json"))]
+
+
+def last_manifest(landing: Path, source: str, before: date | None = None) -> Manifest | None:
+    """The latest delivery of a source, or the latest for a day before ``before``."""
+    folder = landing / MANIFESTS / source
+    names = sorted(path.name for path in folder.glob("????-??-??.json"))
+    names = [name for name in names if before is None or name < before.isoformat()]
+    return Manifest.read(folder / names[-1]) if names else None
+
+
+def is_delivered(landing: Path, source: str, day: date) -> bool:
+    """Whether the source's delivery of that day counts."""
+    return _manifest_path(landing, source, day).exists()
+
+
+def _manifest_path(landing: Path, source: str, day: date) -> Path:
+    return landing / MANIFESTS / source / f"{day.isoformat()}.json"
+
+
+def _staging_path(landing: Path, source: str, day: date) -> Path:
+    return landing / STAGING / source / day.isoformat()
+
+
+def finish_deliveries(landing: Path) -> int:
+    """Move the files of deliveries that count to their places, where a kill came in between; return how many.
+
+    Cheap if there is nothing to do, and may be called at any time by one process at a time.
+    """
+    finished = 0
+    for folder in sorted((landing / STAGING).glob("*/????-??-??")):
+        path = landing / MANIFESTS / folder.parent.name / f"{folder.name}.json"
+        if path.exists():
+            _move_files(landing, Manifest.read(path))
+            finished += 1
+    return finished
+
+
+def _move_files(landing: Path, manifest: Manifest) -> None:
+    staging = _staging_path(landing, manifest.source, manifest.day)
+    for file in manifest.files:
+        staged, target = staging / _finished_name(file.table), landing / file.file
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with suppress(FileNotFoundError):  # it was moved before the kill
+            staged.replace(target)
+        _sync_folder(target.parent)
+    shutil.rmtree(staging, ignore_errors=True)
+
+
+def _finished_name(table: str) -> str:
+    return f"{table}.finished.parquet"
+
+
+class Delivery:
+    """One source's delivery of one day while it is being pulled. ``resume`` is where a pull that didn't end goes on."""
+
+    def __init__(self, landing: Path, source: str, kind: str, order: Order, feeds: Sequence[Feed], digest: str) -> None:
+        """Take up the parts of an earlier attempt with the same configuration (``digest``), or begin anew."""
+        self.landing, self.source, self.kind, self.order = landing, source, kind, order
+        self.feeds = {feed.table: feed for feed in feeds}
+        self.digest = digest
+        self.folder = _staging_path(landing, source, order.day)
+        self.parts: dict[str, list[str]] = defaultdict(list)
+        self.resume: Json = None
+        self._waiting: list[Batch] = []
+        self._take_up()
+
+    def _take_up(self) -> None:
+        path = self.folder / "checkpoint.json"
+        try:
+            stored = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            stored = {}
+        if stored.get("digest") == self.digest and stored.get("resume") is not None:
+            self.resume = stored["resume"]
+            self.parts.update(stored["parts"])
+        else:
+            shutil.rmtree(self.folder, ignore_errors=True)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        known = {name for names in self.parts.values() for name in names} | {path.name}
+        for left_over in self.folder.iterdir():
+            if left_over.name not in known:
+                left_over.unlink()
+
+    def add(self, batch: Batch) -> None:
+        """Take a batch; raise AnswerError if the contract can't hold it."""
+        if batch.table not in self.feeds:
+            raise AnswerError(f"rows of {batch.table}, which this source doesn't fill", "report this as a defect")
+        if isinstance(batch.rows, pa.RecordBatchReader):
+            self._flush()
+            self._write(batch.table, batch.rows)
+            self._keep(batch.resume)
+            return
+        self._waiting.append(batch)
+        if batch.resume is not None and sum(waiting.rows.num_rows for waiting in self._waiting) >= FLUSHED_ROWS:
+            self._flush()
+
+    def _flush(self) -> None:
+        """Make durable what waits, and then the cursor after it."""
+        waiting: dict[str, list[pa.Table]] = defaultdict(list)
+        for batch in self._waiting:
+            waiting[batch.table].append(batch.rows)
+        for table, rows in waiting.items():
+            self._write(table, pa.concat_tables(rows, promote_options="permissive"))
+        if self._waiting:
+            self._keep(self._waiting[-1].resume)
+        self._waiting = []
+
+    def _write(self, table: str, rows: pa.Table | pa.RecordBatchReader) -> None:
+        name = f"{table}.{len(self.parts[table]):05}.parquet"
+        write_rows(contract.table(table), rows, self.folder / name)
+        self.parts[table].append(name)
+
+    def _keep(self, resume: Json) -> None:
+        if resume is None:
+            return
+        stored = {"digest": self.digest, "resume": resume, "parts": self.parts}
+        _write_durably(self.folder / "checkpoint.json", json.dumps(stored))
+
+    def land(self, position: Json, pulled_at: datetime) -> Manifest:
+        """Put the delivery in place. The source has said that all was there.
+
+        Raises EmptyAnswerError if a table that can't be empty is; then nothing landed.
+        """
+        self._flush()
+        files = [file for feed in self.feeds.values() for file in self._finish(feed)]
+        window = (self.order.since, self.order.until)
+        manifest = Manifest(self.source, self.kind, self.order.day, window, position, pulled_at, tuple(files))
+        path = _manifest_path(self.landing, self.source, self.order.day)
+        _write_durably(path, manifest.as_json())
+        _move_files(self.landing, manifest)
+        return manifest
+
+    def _finish(self, feed: Feed) -> Iterator[DeliveredFile]:
+        table, finished = contract.table(feed.table), self.folder / _finished_name(feed.table)
+        parts = [self.folder / name for name in self.parts[feed.table]]
+        if not parts:
+            empty = self.folder / f"{feed.table}.00000.parquet"
+            write_rows(table, pa.table({name: pa.array([], pa.string()) for name in table.column_names}), empty)
+            parts = [empty]
+        if len(parts) > 1:
+            merge_parts(parts, finished)
+        else:
+            finished.hardlink_to(parts[0])
+        rows = _rows_of(finished)
+        if rows == 0 and not feed.may_be_empty:
+            raise EmptyAnswerError(
+                f"nothing came for {feed.table} of {self.order.day}, which counts as missing and not as zero",
+                "see whether the source has it; if a day without rows is normal, say may_be_empty",
+            )
+        if not table.dated:
+            whole = finished.with_suffix(".whole")
+            finished.rename(whole)
+            delivered = [self.landing / file for file in _delivered(self.landing, self.source, feed.table)]
+            rows = write_news(table, whole, delivered, finished)
+            if rows == 0:
+                return
+        place = f"{feed.table}/date={self.order.day}/{self.source}.parquet"
+        if not table.dated:
+            place = f"{feed.table}/{self.source}-{self.order.day}.parquet"
+        if (self.landing / place).exists():
+            raise ConfigurationError(f"{place} is in the landing zone already and not from this source; move it away")
+        _sync_file(finished)
+        yield DeliveredFile(feed.table, place, rows, finished.stat().st_size, sha256_of(finished))
+
+
+def _delivered(landing: Path, source: str, table: str) -> list[str]:
+    return [file.file for manifest in manifests(landing, source) for file in manifest.files if file.table == table]
+
+
+def _rows_of(path: Path) -> int:
+    import pyarrow.parquet as pq
+
+    return int(pq.read_metadata(path).num_rows)
+
+
+def configuration_digest(parts: Iterable[Any]) -> str:
+    """What a checkpoint is only good with: a pull configured otherwise begins anew."""
+    return hashlib.sha256(repr(list(parts)).encode()).hexdigest()
+
+
+def _write_durably(path: Path, text: str) -> None:
+    """Replace a file at once; it is on disk when this returns."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    new = path.with_name(f".{path.name}.new")
+    with new.open("w", encoding="utf-8") as stream:
+        stream.write(text)
+        stream.flush()
+        os.fsync(stream.fileno())
+    new.replace(path)
+    _sync_folder(path.parent)
+
+
+def _sync_file(path: Path) -> None:
+    with path.open("rb") as stream:
+        os.fsync(stream.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,36 @@
+"""What can go wrong with a source, told to a person on call in one line: which source, what, and what to do."""
+
+from __future__ import annotations
+
+from orchestration.errors import RingfenceError
+
+
+class SourceError(RingfenceError):
+    """A source didn't give what was asked of it, so nothing of the pull lands.
+
+    ``problem`` says what happened and where, ``remedy`` what to do. The source's name is put in front by whoever pulls.
+    """
+
+    def __init__(self, problem: str, remedy: str) -> None:
+        super().__init__(f"{problem}; {remedy}")
+        self.problem, self.remedy = problem, remedy
+
+
+class UnreachableError(SourceError):
+    """The source can't be reached or didn't answer in time, however often it was tried."""
+
+
+class AnswerError(SourceError):
+    """The source answered, and the answer can't be taken: malformed, contradictory, or not what was asked for."""
+
+
+class IncompleteError(AnswerError):
+    """The answer is a part of the whole, or can't be told from one."""
+
+
+class EmptyAnswerError(AnswerError):
+    """Nothing came where something must be: that is missing data, never a zero."""
+
+
+class LimitError(AnswerError):
+    """The answer is larger, deeper or more compressed than any honest one, and reading it was stopped."""

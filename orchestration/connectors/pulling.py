@@ -1,0 +1,156 @@
+"""Pulling: every configured source, day by day, each delivery whole or not at all.
+
+What belongs here: the order of things, what is skipped and refused, and errors told without secrets. What doesn't: how
+a source is asked, how files land.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from pathlib import Path
+
+from orchestration.connectors.base import Clock, Completed, Connector, Order, Probe, Services
+from orchestration.connectors.configuration import Source
+from orchestration.connectors.delivery import (
+    STAGING,
+    Delivery,
+    Manifest,
+    configuration_digest,
+    finish_deliveries,
+    is_delivered,
+    last_manifest,
+)
+from orchestration.connectors.errors import IncompleteError, SourceError
+from orchestration.connectors.secrets import Secrets
+from orchestration.errors import ConfigurationError, RingfenceError
+from orchestration.progress import report
+
+
+@dataclass(frozen=True, slots=True)
+class Pulled:
+    """What came of one source on one day: a manifest, or the error in one line, or neither if it was there already."""
+
+    source: str
+    day: date
+    manifest: Manifest | None = None
+    error: str | None = None
+    trace: str = ""
+
+
+class PullError(RingfenceError):
+    """A source's pull ended without a delivery. The message holds no secret; ``trace`` is where it came from."""
+
+    def __init__(self, message: str, trace: str, exit_status: int) -> None:
+        super().__init__(message)
+        self.trace, self.exit_status = trace, exit_status
+
+
+def check_source(source: Source, landing: Path, clock: Clock | None = None) -> list[Probe]:
+    """Try a source without pulling anything. What raises is a probe that doesn't work."""
+    secrets = Secrets()
+    services = Services(landing, secrets, clock or Clock(), lambda _: None)
+    probes: list[Probe] = []
+    with secrets.kept_out_of_logs():
+        try:
+            probes.extend(source.connector(services).check())
+        except RingfenceError as error:
+            probes.append(Probe(source.kind.name, False, str(error)))
+        except Exception as error:  # noqa: BLE001 (a source must not hide the others' state)
+            probes.append(Probe(source.kind.name, False, f"{type(error).__name__}: {error}"))
+    return [Probe(secrets.redact(probe.subject), probe.works, secrets.redact(probe.detail)) for probe in probes]
+
+
+def pull_day(source: Source, landing: Path, day: date, clock: Clock | None = None) -> Manifest | None:
+    """Pull one source's records of one day and land them; None if they had landed before.
+
+    Raises PullError if the day hasn't ended, days before it are missing, the source is being pulled elsewhere, or it
+    didn't give all of it.
+    """
+    secrets, clock = Secrets(), clock or Clock()
+    services = Services(landing, secrets, clock, lambda text: report(f"pulling {source.name}", secrets.redact(text)))
+    try:
+        with secrets.kept_out_of_logs(), _alone(landing, source.name):
+            finish_deliveries(landing)
+            if is_delivered(landing, source.name, day):
+                return None
+            return _pull(source, landing, day, services)
+    except Exception as error:  # noqa: BLE001 (its message and traceback may hold a secret: neither goes on as it is)
+        status = error.exit_status if isinstance(error, RingfenceError) else 1
+        what = str(error) if isinstance(error, RingfenceError) else f"{type(error).__name__}: {error}"
+        message = secrets.redact(f"source {source.name}, {day}: {what}")
+        trace = secrets.redact("".join(traceback.format_exception(error)))
+    raise PullError(message, trace, status)
+
+
+def _pull(source: Source, landing: Path, day: date, services: Services) -> Manifest:
+    order = _order(source, landing, day, services)
+    connector: Connector = source.connector(services)
+    digest = configuration_digest([source.configuration, order.position, order.day])
+    delivery = Delivery(landing, source.name, source.kind.name, order, connector.feeds, digest)
+    completed: Completed | None = None
+    services.report(f"{day}" + (" (going on where it stopped)" if delivery.resume is not None else ""))
+    rows = 0
+    for answer in connector.pull(Order(order.day, order.position, delivery.resume)):
+        if isinstance(answer, Completed):
+            completed = answer
+            break
+        delivery.add(answer)
+        rows += getattr(answer.rows, "num_rows", 0)
+        services.report(f"{day}, {rows:,} rows")
+    if completed is None:
+        raise IncompleteError("the pull ended without saying that it was whole", "report this as a defect")
+    return delivery.land(completed.position, services.clock.now())
+
+
+def _order(source: Source, landing: Path, day: date, services: Services) -> Order:
+    if services.clock.now() < datetime.combine(day + timedelta(days=1), time()):
+        raise ConfigurationError("the day hasn't ended (UTC), so its records can't be whole; pull it afterwards")
+    before = last_manifest(landing, source.name, before=day)
+    if before is not None and before.day < day - timedelta(days=1):
+        missing = before.day + timedelta(days=1)
+        raise ConfigurationError(f"{missing} and what follows hasn't been pulled; pull --from {missing} --to {day}")
+    return Order(day, before.position if before is not None else None)
+
+
+@contextmanager
+def _alone(landing: Path, source: str) -> Iterator[None]:
+    """Hold the source for this process; the kernel lets go when it ends, however it ends."""
+    path = landing / STAGING / f"{source}.lock"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise ConfigurationError(f"landing folder {landing} can't be written to: {error.strerror}") from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError as error:
+        raise SourceError("another process is pulling it", "wait until it has ended") from error
+    finally:
+        os.close(descriptor)
+
+
+def pull_days(
+    sources: Sequence[Source], landing: Path, first: date, last: date, clock: Clock | None = None
+) -> Iterator[Pulled]:
+    """Pull the sources in their order, day by day, and yield what came of each.
+
+    A source that fails is left alone for the rest of the range, since its next day goes on from this one; others go on.
+    """
+    failed: set[str] = set()
+    for offset in range((last - first).days + 1):
+        day = first + timedelta(days=offset)
+        for source in sources:
+            if source.name in failed:
+                continue
+            try:
+                yield Pulled(source.name, day, pull_day(source, landing, day, clock))
+            except PullError as error:
+                failed.add(source.name)
+                yield Pulled(source.name, day, error=str(error), trace=error.trace)

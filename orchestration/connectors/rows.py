@@ -1,0 +1,89 @@
+"""A connector's rows as a Parquet file of the contract, by the casts of the landing zone's reader; doubt stops them.
+
+What belongs here: casting, refusing, writing. What doesn't: where files lie (``delivery``).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from orchestration.connectors.errors import AnswerError
+from orchestration.contract import Column, Table
+from orchestration.landing.casts import cast_for, create_cast_macros
+from orchestration.sql import identifier, quoted
+
+_PARQUET = "(format parquet, compression zstd)"
+
+
+def connection() -> duckdb.DuckDBPyConnection:
+    """An in-memory database with the casts, in UTC, that keeps rows in order."""
+    opened = duckdb.connect()
+    opened.execute("set TimeZone = 'UTC'")
+    opened.execute("set preserve_insertion_order = true")
+    create_cast_macros(opened)
+    return opened
+
+
+def write_rows(table: Table, rows: pa.Table | pa.RecordBatchReader, path: Path) -> int:
+    """Write rows as the contract's columns and types; return how many.
+
+    Raises AnswerError, naming row, column and value, for a value that the contract can't hold exactly, for a column it
+    doesn't know, and for one that it requires and that is missing. The file is then incomplete and must not be used.
+    """
+    with connection() as database:
+        database.register("delivered", rows)
+        types = {name: str(type_) for name, type_, *_ in database.execute("describe delivered").fetchall()}
+        if unknown := sorted(set(types) - set(table.column_names)):
+            raise AnswerError(f"{table.name} has no column {unknown[0]}", "mend the mapping of this source")
+        columns = ", ".join(f"{_strict(table, column, types)} as {identifier(column.name)}" for column in table.columns)
+        try:
+            database.execute(f"copy (select {columns} from delivered) to {quoted(str(path))} {_PARQUET}")
+        except duckdb.Error as error:
+            raise _refused(table, error) from error
+    return int(pq.read_metadata(path).num_rows)
+
+
+def _strict(table: Table, column: Column, types: dict[str, str]) -> str:
+    """SQL of a column's value that stops the statement where there is none and should be."""
+    key = " || '|' || ".join(
+        f"coalesce(cast({identifier(name)} as varchar), '')" for name in table.key if name in types
+    )
+    row = f"'row ' || {key or quoted('?')} || ', {column.name}: '"
+    nothing = f"error({row} || 'nothing, and it is required')" if column.required else "null"
+    if column.name not in types:
+        return f"cast({nothing} as {column.duckdb_type})"
+    cast = cast_for(column, identifier(column.name), types[column.name])
+    problem = f"error({row} || coalesce({cast.problem}, 'unusable') || ' (' || left({cast.shown}, 60) || ')')"
+    return (
+        f"cast(case when {cast.value} is not null then {cast.value}"
+        f" when {cast.delivered} is not null then {problem} else {nothing} end as {column.duckdb_type})"
+    )
+
+
+def _refused(table: Table, error: duckdb.Error) -> AnswerError:
+    line = str(error).splitlines()[0].removeprefix("Invalid Input Error: ")
+    return AnswerError(f"{table.name}, {line}", "correct it at the source or in the mapping")
+
+
+def merge_parts(parts: list[Path], path: Path) -> None:
+    """Write the rows of several files into one, in order."""
+    with connection() as database:
+        listed = "[" + ", ".join(quoted(str(part)) for part in parts) + "]"
+        database.execute(f"copy (select * from read_parquet({listed})) to {quoted(str(path))} {_PARQUET}")
+
+
+def write_news(table: Table, part: Path, delivered: list[Path], path: Path) -> int:
+    """Write the rows of ``part`` that none of the files ``delivered`` holds, in order of key; return how many."""
+    with connection() as database:
+        held = "[" + ", ".join(quoted(str(file)) for file in delivered) + "]"
+        known = f" except select * from read_parquet({held})" if delivered else ""
+        order = ", ".join(table.identity)
+        database.execute(
+            f"copy (select distinct * from read_parquet({quoted(str(part))}){known} order by {order})"
+            f" to {quoted(str(path))} {_PARQUET}"
+        )
+    return int(pq.read_metadata(path).num_rows)
