@@ -72,7 +72,7 @@ class Settings:
     """What a run works on.
 
     ``snapshots_kept`` counts published files, the current one included; ``build_files_kept`` those that were set aside,
-    without the current one.
+    without the current one. ``sources_file`` says what to pull into the landing zone; without it others deliver.
     """
 
     landing: Path
@@ -83,6 +83,7 @@ class Settings:
     build_files_kept: int = 1
     dagster_runs_kept: int = 100
     is_schedule_enabled: bool = False
+    sources_file: Path | None = None
 
     @property
     def paths(self) -> WarehousePaths:
@@ -118,12 +119,13 @@ def from_environment(
     landing: Path | None = None,
     warehouse: Path | None = None,
     policy_file: Path | None = None,
+    sources_file: Path | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> Settings:
     """Return the settings of this environment.
 
-    Arguments come before ``RINGFENCE_LANDING``, ``RINGFENCE_WAREHOUSE`` and ``RINGFENCE_POLICY``; folders ``landing``
-    and ``warehouse`` of the working directory come last.
+    Arguments come before ``RINGFENCE_LANDING``, ``RINGFENCE_WAREHOUSE``, ``RINGFENCE_POLICY`` and ``RINGFENCE_SOURCES``;
+    folders ``landing`` and ``warehouse`` of the working directory come last.
 
     Raises ConfigurationError if a variable holds no valid value.
     """
@@ -137,6 +139,7 @@ def from_environment(
         build_files_kept=_whole_number(source, "RINGFENCE_BUILD_FILES_KEPT", 1, least=0),
         dagster_runs_kept=_whole_number(source, "RINGFENCE_DAGSTER_RUNS_KEPT", 100),
         is_schedule_enabled=source.get("RINGFENCE_SCHEDULE", "").lower() in ("1", "on", "true", "yes"),
+        sources_file=sources_file.resolve() if sources_file else _optional_path(source, "RINGFENCE_SOURCES"),
     )
 
 
@@ -165,6 +168,8 @@ def child_environment(settings: Settings) -> dict[str, str]:
     }
     if settings.policy_file is not None:
         environment["RINGFENCE_POLICY"] = str(settings.policy_file)
+    if settings.sources_file is not None:
+        environment["RINGFENCE_SOURCES"] = str(settings.sources_file)
     return environment
 
 

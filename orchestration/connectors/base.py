@@ -129,13 +129,19 @@ class Connector(ABC):
 
     configuration_class: ClassVar[type[SourceConfiguration]]
 
-    def __init__(self, name: str, configuration: SourceConfiguration, services: Services) -> None:  # noqa: ARG002
+    def __init__(self, name: str, configuration: SourceConfiguration, services: Services) -> None:
         self.name, self.services = name, services
+        self._configuration = configuration
+
+    @classmethod
+    @abstractmethod
+    def feeds_of(cls, configuration: Any) -> tuple[Feed, ...]:
+        """The tables that a source of this configuration fills; reads no secret and asks nobody."""
 
     @property
-    @abstractmethod
     def feeds(self) -> tuple[Feed, ...]:
         """The tables that this source fills."""
+        return self.feeds_of(self._configuration)
 
     @abstractmethod
     def check(self) -> Iterator[Probe]:

@@ -43,8 +43,8 @@ class SampleConnector(Connector):
         url = services.secrets.fill(configuration.url)
         self.client = HttpClient(url, services, configuration.http, configuration.limits, headers)
 
-    @property
-    def feeds(self) -> tuple[Feed, ...]:
+    @classmethod
+    def feeds_of(cls, configuration: Any) -> tuple[Feed, ...]:
         return (Feed("wallet_balances"),)
 
     def check(self) -> Iterator[Probe]:
