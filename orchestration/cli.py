@@ -8,13 +8,15 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
 from orchestration.bench.speed.curves import Curve
+from orchestration.cli_options import listed, optional_day, optional_moment, requested_days
+from orchestration.cli_sources import sources_app
 from orchestration.errors import ConfigurationError, RingfenceError
 from orchestration.reading.formats import OutputFormat
 from orchestration.settings import checked_memory_limit
@@ -33,6 +35,7 @@ import_app = typer.Typer(help="Turn records of other kinds into a landing zone."
 app.add_typer(import_app, name="import")
 bench_app = typer.Typer(help="Measure what Ringfence finds and how fast it is, beside what people use today.")
 app.add_typer(bench_app, name="bench")
+app.add_typer(sources_app, name="sources")
 
 
 class _State:
@@ -44,24 +47,6 @@ def _set_verbose(value: bool) -> bool:
     return value
 
 
-def _day(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError as error:
-        raise typer.BadParameter(f"{text!r} is no date; write it as YYYY-MM-DD") from error
-
-
-def _moment(text: str) -> datetime:
-    """A moment in UTC; a day alone is its end, as the knowledge of a run of that day."""
-    try:
-        if len(text) == len("YYYY-MM-DD"):
-            return datetime.combine(date.fromisoformat(text) + timedelta(days=1), time.min)
-        moment = datetime.fromisoformat(text)
-    except (ValueError, OverflowError) as error:
-        raise typer.BadParameter(f"{text!r} is no time; write it as YYYY-MM-DD or YYYY-MM-DDTHH:MM:SS") from error
-    return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
-
-
 Verbose = Annotated[bool, typer.Option("--verbose", help="Show log messages and tracebacks.", callback=_set_verbose)]
 WarehouseFolder = Annotated[Path, typer.Option("--warehouse", help="Folder of the warehouse.")]
 LandingFolder = Annotated[Path, typer.Option("--landing", help="Folder with <table>/... files.")]
@@ -69,33 +54,11 @@ PolicyFile = Annotated[Path | None, typer.Option("--policy", help="YAML file wit
 Format = Annotated[OutputFormat, typer.Option("--format", help="How to print it.")]
 
 
-def _optional_day(name: str, text: str) -> Any:
-    return typer.Option(name, metavar="YYYY-MM-DD", parser=_day, help=text)
-
-
-def _optional_moment(name: str, text: str) -> Any:
-    return typer.Option(name, metavar="YYYY-MM-DD[THH:MM:SS]", parser=_moment, help=text)
-
-
-def _requested_days(day: date | None, first: date | None, last: date | None) -> tuple[date, date]:
-    if day is not None and first is None and last is None:
-        return day, day
-    if day is None and first is not None and last is not None:
-        if first > last:
-            raise ConfigurationError(f"--from {first} is after --to {last}; give the earlier day first")
-        return first, last
-    raise ConfigurationError("give either --date, or both --from and --to")
-
-
-def _listed(text: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in text.split(",") if part.strip())
-
-
 def _listed_numbers(text: str) -> tuple[int, ...]:
-    wrong = [part for part in _listed(text) if not part.isdigit() or int(part) < 1]
+    wrong = [part for part in listed(text) if not part.isdigit() or int(part) < 1]
     if wrong:
         raise ConfigurationError(f"{wrong[0]!r} is no whole number of at least 1; write them as 1000000,10000000")
-    return tuple(int(part) for part in _listed(text))
+    return tuple(int(part) for part in listed(text))
 
 
 def _print_lines(lines: list[str]) -> None:
@@ -107,14 +70,14 @@ def _print_lines(lines: list[str]) -> None:
 def run(
     landing: LandingFolder,
     warehouse: WarehouseFolder,
-    day: Annotated[date | None, _optional_day("--date", "Day to close.")] = None,
-    first: Annotated[date | None, _optional_day("--from", "First day of a range.")] = None,
-    last: Annotated[date | None, _optional_day("--to", "Last day of a range.")] = None,
+    day: Annotated[date | None, optional_day("--date", "Day to close.")] = None,
+    first: Annotated[date | None, optional_day("--from", "First day of a range.")] = None,
+    last: Annotated[date | None, optional_day("--to", "Last day of a range.")] = None,
     policy: PolicyFile = None,
     verbose: Verbose = False,
 ) -> None:
     """Take in what was delivered, rebuild and check the warehouse, and publish it."""
-    first_date, last_date = _requested_days(day, first, last)
+    first_date, last_date = requested_days(day, first, last)
     from orchestration.reading.console import progress_shown
     from orchestration.settings import from_environment
 
@@ -185,7 +148,7 @@ def rebuild(
 @app.command()
 def findings(
     warehouse: WarehouseFolder,
-    day: Annotated[date | None, _optional_day("--date", "Only findings of this day.")] = None,
+    day: Annotated[date | None, optional_day("--date", "Only findings of this day.")] = None,
     format_: Format = OutputFormat.TABLE,
     verbose: Verbose = False,
 ) -> None:
@@ -212,7 +175,7 @@ def findings(
 def explain(
     check: Annotated[str, typer.Argument(help="Name of a check, as findings show it.")],
     warehouse: Annotated[Path | None, typer.Option("--warehouse", help="Folder of the warehouse.")] = None,
-    day: Annotated[date | None, _optional_day("--date", "Day of the finding to trace.")] = None,
+    day: Annotated[date | None, optional_day("--date", "Day of the finding to trace.")] = None,
     subject: Annotated[str | None, typer.Option("--subject", help="Subject of the finding to trace.")] = None,
     asset: Annotated[str | None, typer.Option("--asset", help="Asset, if the subject has findings in several.")] = None,
     policy: PolicyFile = None,
@@ -248,12 +211,12 @@ def explain(
 @app.command()
 def asof(
     warehouse: WarehouseFolder,
-    day: Annotated[date, _optional_day("--date", "Day that the figures are about.")],
+    day: Annotated[date, optional_day("--date", "Day that the figures are about.")],
     known_at: Annotated[
-        datetime | None, _optional_moment("--known-at", "As known then, UTC; a day alone means its end.")
+        datetime | None, optional_moment("--known-at", "As known then, UTC; a day alone means its end.")
     ] = None,
     published_by: Annotated[
-        datetime | None, _optional_moment("--published-by", "As published by then on the wall clock, UTC.")
+        datetime | None, optional_moment("--published-by", "As published by then on the wall clock, UTC.")
     ] = None,
     format_: Format = OutputFormat.TABLE,
     verbose: Verbose = False,
@@ -321,7 +284,7 @@ def disk(warehouse: WarehouseFolder, format_: Format = OutputFormat.TABLE, verbo
 @app.command()
 def report(
     warehouse: WarehouseFolder,
-    day: Annotated[date, _optional_day("--date", "Day to report on.")],
+    day: Annotated[date, optional_day("--date", "Day to report on.")],
     out: Annotated[Path, typer.Option("--out", help="HTML file to write.")],
     verbose: Verbose = False,
 ) -> None:
@@ -386,7 +349,7 @@ def simulate(
 def claims_schedule(
     schedule: Annotated[Path, typer.Argument(metavar="FILE", help="The schedule, as filed or as a table.")],
     prices: Annotated[list[Path], typer.Option("--prices", help="Price file; may be given more than once.")],
-    as_of: Annotated[date, _optional_day("--as-of", "Day of the balances.")],
+    as_of: Annotated[date, optional_day("--as-of", "Day of the balances.")],
     out: Annotated[Path, typer.Option("--out", help="Folder to write the landing zone to.")],
     cross_margined: Annotated[
         bool, typer.Option("--cross-margined/--not-cross-margined", help="Whether accounts are margin accounts.")
@@ -509,7 +472,7 @@ def bench_speed(
     from orchestration.bench.speed.output import text_lines, write_results
     from orchestration.reading.console import progress_shown
 
-    names = _listed(contenders) or tuple(contender.name for contender in CONTENDERS)
+    names = listed(contenders) or tuple(contender.name for contender in CONTENDERS)
     conditions = Conditions(rounds, minutes, timeout, checked_memory_limit(memory_limit), scratch)
     plan = SpeedPlan(Size(entries, accounts, days), curve, _listed_numbers(points), names, conditions)
     with progress_shown(enabled=not verbose):

@@ -6,11 +6,13 @@ from datetime import date
 
 import dagster as dg
 
-from orchestration.defs.common import Workspace, daily_partitions
-from orchestration.defs.ingest import ingest_assets, source_specs
+from orchestration.connectors.configuration import load_sources
+from orchestration.defs.common import Landing, Workspace, daily_partitions
+from orchestration.defs.ingest import ingest_assets, landing_specs
 from orchestration.defs.publish import published, verdict
 from orchestration.defs.quality import accepted_rows, entry_checks, exit_asset, published_checks
-from orchestration.defs.schedules import close_job, daily_schedule
+from orchestration.defs.schedules import close_job, daily_schedule, pull_job, pull_schedule
+from orchestration.defs.sources import keys_by_table, pull_assets
 from orchestration.defs.warehouse import warehouse_assets
 from orchestration.settings import Settings, from_environment
 
@@ -24,10 +26,18 @@ def build_defs(settings: Settings, *, first_date: date | None = None, last_date:
     partitions = daily_partitions(first_date, last_date)
     models = warehouse_assets()
     built = {key for asset in models for key in asset.keys}
-    job = close_job(partitions)
+    sources = load_sources(settings.sources_file) if settings.sources_file else ()
+    pulled = pull_assets(sources, partitions)
+    job = close_job(partitions, pulled)
+    jobs, schedules = [job], [daily_schedule(job, is_enabled=settings.is_schedule_enabled)]
+    if sources:
+        pulls = pull_job(pulled, partitions)
+        jobs.append(pulls)
+        schedules.append(pull_schedule(pulls, is_enabled=settings.is_schedule_enabled))
     return dg.Definitions(
         assets=[
-            *source_specs(),
+            *landing_specs(keys_by_table(sources)),
+            *pulled,
             *ingest_assets(partitions),
             *models,
             accepted_rows(built),
@@ -36,9 +46,9 @@ def build_defs(settings: Settings, *, first_date: date | None = None, last_date:
             verdict,
         ],
         asset_checks=[entry_checks(built), published_checks(built)],
-        jobs=[job],
-        schedules=[daily_schedule(job, is_enabled=settings.is_schedule_enabled)],
-        resources={"workspace": Workspace.of(settings)},
+        jobs=jobs,
+        schedules=schedules,
+        resources={"workspace": Workspace.of(settings), "landing_zone": Landing(folder=str(settings.landing))},
         executor=dg.in_process_executor,
     )
 

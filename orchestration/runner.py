@@ -12,7 +12,7 @@ import sqlite3
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -90,7 +90,9 @@ def run_days(settings: Settings, first_date: date, last_date: date, *, verbose: 
         from orchestration.definitions import build_defs
         from orchestration.defs.schedules import JOB_NAME
 
-        job = build_defs(settings, first_date=first_date, last_date=last_date).resolve_job_def(JOB_NAME)
+        # Whatever is wrong with the sources, the close runs on what has landed.
+        own = replace(settings, sources_file=None)
+        job = build_defs(own, first_date=first_date, last_date=last_date).resolve_job_def(JOB_NAME)
         with open_instance(settings) as instance, _stores_kept_open(settings.instance_folder):
             if settings.owns_instance:
                 _close_killed_runs(instance)

@@ -124,8 +124,8 @@ def from_environment(
 ) -> Settings:
     """Return the settings of this environment.
 
-    Arguments come before ``RINGFENCE_LANDING``, ``RINGFENCE_WAREHOUSE``, ``RINGFENCE_POLICY`` and ``RINGFENCE_SOURCES``;
-    folders ``landing`` and ``warehouse`` of the working directory come last.
+    Arguments come before ``RINGFENCE_LANDING``, ``RINGFENCE_WAREHOUSE``, ``RINGFENCE_POLICY`` and
+    ``RINGFENCE_SOURCES``; folders ``landing`` and ``warehouse`` of the working directory come last.
 
     Raises ConfigurationError if a variable holds no valid value.
     """

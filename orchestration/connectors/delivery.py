@@ -32,8 +32,8 @@ from orchestration.connectors.errors import AnswerError, EmptyAnswerError
 from orchestration.connectors.rows import merge_parts, write_news, write_rows
 from orchestration.errors import ConfigurationError
 from orchestration.landing.changes import sha256_of
+from orchestration.landing.manifests import MANIFESTS, STAGING, manifest_path
 
-STAGING, MANIFESTS = "_staging", "_manifests"
 FLUSHED_ROWS = 50_000
 """Small batches are gathered until they have so many rows; then they and the cursor are made durable."""
 
@@ -103,11 +103,7 @@ def last_manifest(landing: Path, source: str, before: date | None = None) -> Man
 
 def is_delivered(landing: Path, source: str, day: date) -> bool:
     """Whether the source's delivery of that day counts."""
-    return _manifest_path(landing, source, day).exists()
-
-
-def _manifest_path(landing: Path, source: str, day: date) -> Path:
-    return landing / MANIFESTS / source / f"{day.isoformat()}.json"
+    return manifest_path(landing, source, day).exists()
 
 
 def _staging_path(landing: Path, source: str, day: date) -> Path:
@@ -218,7 +214,7 @@ class Delivery:
         files = [file for feed in self.feeds.values() for file in self._finish(feed)]
         window = (self.order.since, self.order.until)
         manifest = Manifest(self.source, self.kind, self.order.day, window, position, pulled_at, tuple(files))
-        path = _manifest_path(self.landing, self.source, self.order.day)
+        path = manifest_path(self.landing, self.source, self.order.day)
         _write_durably(path, manifest.as_json())
         _move_files(self.landing, manifest)
         return manifest

@@ -18,7 +18,6 @@ from pathlib import Path
 from orchestration.connectors.base import Clock, Completed, Connector, Order, Probe, Services
 from orchestration.connectors.configuration import Source
 from orchestration.connectors.delivery import (
-    STAGING,
     Delivery,
     Manifest,
     configuration_digest,
@@ -29,6 +28,7 @@ from orchestration.connectors.delivery import (
 from orchestration.connectors.errors import IncompleteError, SourceError
 from orchestration.connectors.secrets import Secrets
 from orchestration.errors import ConfigurationError, RingfenceError
+from orchestration.landing.manifests import STAGING
 from orchestration.progress import report
 
 
@@ -41,6 +41,7 @@ class Pulled:
     manifest: Manifest | None = None
     error: str | None = None
     trace: str = ""
+    exit_status: int = 0
 
 
 class PullError(RingfenceError):
@@ -153,4 +154,4 @@ def pull_days(
                 yield Pulled(source.name, day, pull_day(source, landing, day, clock))
             except PullError as error:
                 failed.add(source.name)
-                yield Pulled(source.name, day, error=str(error), trace=error.trace)
+                yield Pulled(source.name, day, None, str(error), error.trace, error.exit_status)

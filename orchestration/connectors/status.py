@@ -13,7 +13,8 @@ from pathlib import Path
 
 from orchestration.connectors.base import Clock
 from orchestration.connectors.configuration import Source
-from orchestration.connectors.delivery import STAGING, Manifest, manifests
+from orchestration.connectors.delivery import Manifest, manifests
+from orchestration.landing.manifests import STAGING
 
 _SHOWN = 60
 
@@ -22,8 +23,8 @@ _SHOWN = 60
 class FeedStatus:
     """A table of a source. ``table`` is empty if nothing was ever delivered.
 
-    ``days_behind``: ended days (UTC) that haven't been delivered since the last one, None if there was none. ``rows_last``
-    is of the last delivery, ``rows_all`` of all. ``position`` is what the next pull goes on from; ``state`` in words.
+    ``days_behind``: ended days (UTC) after the last delivered one, None if there was none. ``rows_last`` is of the last
+    delivery, ``rows_all`` of all. ``position`` is what the next pull goes on from; ``state`` in words.
     """
 
     source: str

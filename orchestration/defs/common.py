@@ -63,6 +63,17 @@ class Workspace(dg.ConfigurableResource):
                     settle()
 
 
+class Landing(dg.ConfigurableResource):
+    """The landing zone that sources are pulled into."""
+
+    folder: str
+
+    @property
+    def path(self) -> Path:
+        """The folder."""
+        return Path(self.folder)
+
+
 def daily_partitions(first_date: date | None = None, last_date: date | None = None) -> dg.DailyPartitionsDefinition:
     """Days in UTC from ``first_date`` up to ``last_date``, or else up to yesterday.
 

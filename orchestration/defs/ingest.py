@@ -1,6 +1,6 @@
 """Assets that read the landing zone: the run's context, and one asset for each table of the contract."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 
 import dagster as dg
@@ -46,11 +46,12 @@ def column_schema(table: Table) -> dg.TableSchema:
     )
 
 
-def source_specs() -> list[dg.AssetSpec]:
-    """The landing zone's tables, which others deliver."""
+def landing_specs(delivered: Mapping[str, Sequence[dg.AssetKey]]) -> list[dg.AssetSpec]:
+    """The landing zone's tables: made of what the configured sources ``delivered`` of them, or by others."""
     return [
         dg.AssetSpec(
             landing_key(table),
+            deps=delivered.get(table.name, ()),
             group_name="landing",
             description=f"{table.description} As delivered.",
             kinds={"file"},

@@ -23,6 +23,7 @@ from orchestration.landing.csv_text import CsvScan, scan_csv, scan_lines
 from orchestration.landing.discovery import FileFormat, LandingFile, discover_table
 from orchestration.landing.issues import KEPT_PER_FILE, Issue, first_line, write_issues
 from orchestration.landing.keys import identity_hash
+from orchestration.landing.manifests import manifest_issue
 from orchestration.landing.rows import insert_rows
 from orchestration.landing.schemas import create_schemas, reset_incoming, stored_columns
 from orchestration.landing.sources import (
@@ -77,6 +78,9 @@ def load_table(
     loader = _Loader(connection, table, landing)
     for misplaced in discovery.misplaced:
         loader.record(misplaced.partition_date, misplaced.relative, (Issue(misplaced.problem, misplaced.expected),), 1)
+    for file in changes.files:
+        if (issue := manifest_issue(landing, file)) is not None:
+            loader.record(file.partition_date, file.relative, (issue,), 1)
     if changes.files:
         create_cast_macros(connection)
     for source in sources_of(connection, table, changes.files):

@@ -9,6 +9,7 @@ from collections.abc import Generator, Sequence
 from datetime import date
 
 from orchestration import landing, progress
+from orchestration.connectors.delivery import finish_deliveries
 from orchestration.contract import TABLES, Table
 from orchestration.landing import TableLoad
 from orchestration.pipeline.build_plan import close_plan, open_plan, plan_whole
@@ -38,6 +39,7 @@ def prepare_run(settings: Settings, run_id: str, first_date: date, last_date: da
     wouldn't take in all that was accepted before.
     """
     policy = load_policy(settings.policy_file)
+    finish_deliveries(settings.landing)
     discovery = landing.discover(settings.landing, last_date)
     remove_leftovers(settings.paths)
     with build_connection(settings.paths.build_file) as connection:
