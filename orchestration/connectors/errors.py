@@ -24,6 +24,14 @@ class AnswerError(SourceError):
     """The source answered, and the answer can't be taken: malformed, contradictory, or not what was asked for."""
 
 
+class StatusError(AnswerError):
+    """The server refused by a status that isn't worth another try. ``body`` is all that it said, secrets included."""
+
+    def __init__(self, problem: str, remedy: str, status: int, body: bytes) -> None:
+        super().__init__(problem, remedy)
+        self.status, self.body = status, body
+
+
 class IncompleteError(AnswerError):
     """The answer is a part of the whole, or can't be told from one."""
 

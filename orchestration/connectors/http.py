@@ -7,7 +7,7 @@ answer means.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -18,7 +18,7 @@ from pyrate_limiter import Duration, Limiter, Rate
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
 
 from orchestration.connectors.base import Services
-from orchestration.connectors.errors import AnswerError, UnreachableError
+from orchestration.connectors.errors import AnswerError, StatusError, UnreachableError
 from orchestration.connectors.limits import Limits
 
 TRANSIENT_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
@@ -71,12 +71,24 @@ class HttpClient:
         """The JSON answer to a GET; numbers with a fraction are Decimal."""
         return self.limits.read_json(self.request("GET", path, query=query, **options), self._place("GET", path))
 
-    def post_json(self, path: str = "", body: Any = None, **options: Any) -> Any:
-        """The JSON answer to a POST of JSON. Only for requests that change nothing: they may be sent again."""
+    def post_json(
+        self, path: str = "", body: Any = None, *, busy: Callable[[Any], str | None] | None = None, **options: Any
+    ) -> Any:
+        """The JSON answer to a POST of JSON. Only for requests that change nothing: they may be sent again.
+
+        ``busy`` says of an answer with a status of success why it is worth another try all the same, or None: JSON-RPC
+        servers refuse by an error in the answer.
+        """
         headers = {"content-type": "application/json", **options.pop("headers", {})}
-        data = json.dumps(body).encode()
-        answer = self.request("POST", path, body=data, headers=headers, **options)
-        return self.limits.read_json(answer, self._place("POST", path))
+        answer: Any = None
+
+        def problem(data: bytes) -> str | None:
+            nonlocal answer
+            answer = self.limits.read_json(data, self._place("POST", path))
+            return busy(answer) if busy else None
+
+        self.request("POST", path, body=json.dumps(body).encode(), headers=headers, busy=problem, **options)
+        return answer
 
     def request(
         self,
@@ -86,12 +98,14 @@ class HttpClient:
         query: Mapping[str, Any] | None = None,
         body: bytes | None = None,
         headers: Mapping[str, str] | None = None,
+        busy: Callable[[bytes], str | None] | None = None,
     ) -> bytes:
         """The body of the answer, decompressed.
 
-        Transient failures (no connection, a dead line, the statuses of ``TRANSIENT_STATUSES``) are tried again with
-        exponential backoff and jitter, or when the server says (Retry-After). Raises UnreachableError when attempts or
-        time are used up, AnswerError for any other status than 2xx, LimitError for an answer beyond the bounds.
+        Transient failures (no connection, a dead line, the statuses of ``TRANSIENT_STATUSES``, and bodies of which
+        ``busy`` says what makes them so) are tried again with exponential backoff and jitter, or when the server says
+        (Retry-After). Raises UnreachableError when attempts or time are used up, StatusError for any other status than
+        2xx, LimitError for an answer beyond the bounds.
         """
         url = self._url(path) + (f"?{urlencode(query)}" if query else "")
         place, deadline = self._place(method, path), self.services.clock.monotonic() + self.settings.total_seconds
@@ -102,8 +116,15 @@ class HttpClient:
             retry=retry_if_exception_type(_TransientError),
             reraise=True,
         )
+
+        def attempt() -> bytes:
+            data = self._attempt(method, url, body, dict(headers or {}), place, deadline)
+            if busy is not None and (problem := busy(data)):
+                raise _TransientError(problem)
+            return data
+
         try:
-            return retrying(self._attempt, method, url, body, dict(headers or {}), place, deadline)
+            return retrying(attempt)
         except _TransientError as error:
             raise UnreachableError(
                 f"{place}: {error.problem} (tried {self.settings.attempts} times)",
@@ -157,7 +178,7 @@ class HttpClient:
             raise AnswerError(f"{place}: redirected (status {status})", "configure the address it redirects to")
         if not 200 <= status < 300:
             hint = "check the credentials and their rights" if status in (401, 403) else "check address and settings"
-            raise AnswerError(f"{place}: status {status}{_shown(data)}", hint)
+            raise StatusError(f"{place}: status {status}{_shown(data)}", hint, status, data)
         return data
 
     def _pause(self, seconds: float, deadline: float, place: str) -> None:

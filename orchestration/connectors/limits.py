@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from orchestration.connectors.errors import AnswerError, LimitError
 
 _CHUNK = 1 << 16
-_MOVES = re.compile(r'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]')
+_MOVES = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[\[{]|[\]}]')
 _HINT = "if that is honest, raise {setting} of this source"
 
 
