@@ -242,10 +242,10 @@ def _shown(data: bytes) -> str:
 
 def _in_words(error: Exception) -> str:
     kinds = {
-        urllib3.exceptions.ConnectTimeoutError: "no connection in time",
-        urllib3.exceptions.ReadTimeoutError: "no answer in time",
         urllib3.exceptions.NameResolutionError: "no such host",
         urllib3.exceptions.NewConnectionError: "nothing listens there",
+        urllib3.exceptions.ConnectTimeoutError: "no connection in time",
+        urllib3.exceptions.ReadTimeoutError: "no answer in time",
         urllib3.exceptions.SSLError: "no trusted TLS connection",
         urllib3.exceptions.ProtocolError: "the connection broke off",
         urllib3.exceptions.ProxyError: "the proxy doesn't answer",
