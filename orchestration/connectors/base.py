@@ -31,10 +31,13 @@ class Feed:
     """A table that a source fills.
 
     ``may_be_empty``: a complete answer can have no rows (no transfer today); otherwise no rows is missing data.
+    ``of_the_present``: the source tells only what is so now, so a day that wasn't pulled soon after its end stays
+    missing, and the days after it go on without it (``present``).
     """
 
     table: str
     may_be_empty: bool = False
+    of_the_present: bool = False
 
 
 @dataclass(frozen=True, slots=True)

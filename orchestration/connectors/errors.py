@@ -40,5 +40,9 @@ class EmptyAnswerError(AnswerError):
     """Nothing came where something must be: that is missing data, never a zero."""
 
 
+class TooLateError(SourceError):
+    """The source tells only what is so now, and the day asked for is too long past; later days may still come."""
+
+
 class LimitError(AnswerError):
     """The answer is larger, deeper or more compressed than any honest one, and reading it was stopped."""

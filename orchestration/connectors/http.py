@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlencode, urlsplit
 
 import urllib3
@@ -24,6 +25,7 @@ from orchestration.connectors.limits import Limits
 TRANSIENT_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
 _CHUNK = 1 << 16
 _SHOWN = 160
+_T = TypeVar("_T")
 
 
 class HttpSettings(BaseModel):
@@ -39,12 +41,21 @@ class HttpSettings(BaseModel):
     proxy: str | None = None
 
 
-class _TransientError(Exception):
+class TransientError(Exception):
     """Worth another try; ``retry_after`` is what the server asked for, in seconds."""
 
     def __init__(self, problem: str, retry_after: float | None = None) -> None:
         super().__init__(problem)
         self.problem, self.retry_after = problem, retry_after
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """An answer. Names of headers are in lower case; ``body`` is decompressed."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
 
 
 class HttpClient:
@@ -69,7 +80,7 @@ class HttpClient:
 
     def get_json(self, path: str = "", query: Mapping[str, Any] | None = None, **options: Any) -> Any:
         """The JSON answer to a GET; numbers with a fraction are Decimal."""
-        return self.limits.read_json(self.request("GET", path, query=query, **options), self._place("GET", path))
+        return self.limits.read_json(self.request("GET", path, query=query, **options), self.place("GET", path))
 
     def post_json(
         self, path: str = "", body: Any = None, *, busy: Callable[[Any], str | None] | None = None, **options: Any
@@ -84,7 +95,7 @@ class HttpClient:
 
         def problem(data: bytes) -> str | None:
             nonlocal answer
-            answer = self.limits.read_json(data, self._place("POST", path))
+            answer = self.limits.read_json(data, self.place("POST", path))
             return busy(answer) if busy else None
 
         self.request("POST", path, body=json.dumps(body).encode(), headers=headers, busy=problem, **options)
@@ -107,33 +118,62 @@ class HttpClient:
         (Retry-After). Raises UnreachableError when attempts or time are used up, StatusError for any other status than
         2xx, LimitError for an answer beyond the bounds.
         """
+        return self.exchange(method, path, query=query, body=body, headers=headers, busy=busy).body
+
+    def exchange(
+        self,
+        method: str,
+        path: str = "",
+        *,
+        query: Mapping[str, Any] | None = None,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        busy: Callable[[bytes], str | None] | None = None,
+    ) -> Response:
+        """The whole answer, as ``request`` gets it. ``path`` may be a whole URL: for libraries that know it."""
         url = self._url(path) + (f"?{urlencode(query)}" if query else "")
-        place, deadline = self._place(method, path), self.services.clock.monotonic() + self.settings.total_seconds
+        place = self.place(method, path)
+
+        def attempt(deadline: float) -> Response:
+            response = self.attempt(method, url, place, deadline, body=body, headers=headers)
+            if busy is not None and (problem := busy(response.body)):
+                raise TransientError(problem)
+            return response
+
+        return self.patiently(attempt, place)
+
+    def patiently(self, attempt: Callable[[float], _T], place: str) -> _T:
+        """Call ``attempt`` with its deadline until it raises no TransientError; waits and gives up as requests do.
+
+        For requests that must be made anew for every attempt, because they carry a signature of the moment.
+        """
+        deadline = self.services.clock.monotonic() + self.settings.total_seconds
         retrying = Retrying(
             stop=stop_after_attempt(self.settings.attempts),
             wait=_wait,
             sleep=lambda seconds: self._pause(seconds, deadline, place),
-            retry=retry_if_exception_type(_TransientError),
+            retry=retry_if_exception_type(TransientError),
             reraise=True,
         )
-
-        def attempt() -> bytes:
-            data = self._attempt(method, url, body, dict(headers or {}), place, deadline)
-            if busy is not None and (problem := busy(data)):
-                raise _TransientError(problem)
-            return data
-
         try:
-            return retrying(attempt)
-        except _TransientError as error:
+            return retrying(attempt, deadline)
+        except TransientError as error:
             raise UnreachableError(
                 f"{place}: {error.problem} (tried {self.settings.attempts} times)",
                 "see whether the address is right and the server up, and pull again",
             ) from error
 
-    def _attempt(
-        self, method: str, url: str, body: bytes | None, headers: dict[str, str], place: str, deadline: float
-    ) -> bytes:
+    def attempt(
+        self,
+        method: str,
+        url: str,
+        place: str,
+        deadline: float,
+        *,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Response:
+        """Ask once, within the limits and the deadline of ``patiently``; raise TransientError if it is worth more."""
         while not self._limiter.try_acquire("request", blocking=False):
             self.services.clock.sleep(0.2 / self.settings.requests_per_second)
         left = self._time_left(deadline, place)
@@ -145,13 +185,13 @@ class HttpClient:
                 method,
                 url,
                 body=body,
-                headers=self.headers | headers,
+                headers={**self.headers, **(headers or {})},
                 timeout=timeout,
                 preload_content=False,
                 redirect=False,
             )
             try:
-                return self._body(response, place, deadline)
+                return self._response(response, place, deadline)
             finally:
                 response.drain_conn() if response.closed else response.close()
         except urllib3.exceptions.LocationParseError as error:
@@ -159,9 +199,9 @@ class HttpClient:
         except urllib3.exceptions.DecodeError as error:
             raise AnswerError(f"{place}: the answer's compression is damaged", "see what answers there") from error
         except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise _TransientError(_in_words(error)) from error
+            raise TransientError(_in_words(error)) from error
 
-    def _body(self, response: urllib3.BaseHTTPResponse, place: str, deadline: float) -> bytes:
+    def _response(self, response: urllib3.BaseHTTPResponse, place: str, deadline: float) -> Response:
         status = response.status
         received, parts = 0, []
         for chunk in response.stream(_CHUNK, decode_content=True):
@@ -171,15 +211,15 @@ class HttpClient:
             self.limits.check_ratio(response.tell(), received, f"the answer to {place}")
             parts.append(chunk)
         data = b"".join(parts)
+        if 200 <= status < 300:
+            return Response(status, {name.lower(): value for name, value in response.headers.items()}, data)
         if status in TRANSIENT_STATUSES:
             wait = _retry_after(response.headers.get("retry-after"), self.services)
-            raise _TransientError(f"status {status}{_shown(data)}", wait)
+            raise TransientError(f"status {status}{_shown(data)}", wait)
         if 300 <= status < 400:
             raise AnswerError(f"{place}: redirected (status {status})", "configure the address it redirects to")
-        if not 200 <= status < 300:
-            hint = "check the credentials and their rights" if status in (401, 403) else "check address and settings"
-            raise StatusError(f"{place}: status {status}{_shown(data)}", hint, status, data)
-        return data
+        hint = "check the credentials and their rights" if status in (401, 403) else "check address and settings"
+        raise StatusError(f"{place}: status {status}{_shown(data)}", hint, status, data)
 
     def _pause(self, seconds: float, deadline: float, place: str) -> None:
         if self.services.clock.monotonic() + seconds > deadline:
@@ -199,11 +239,21 @@ class HttpClient:
         return left
 
     def _url(self, path: str) -> str:
+        if _is_whole(path):
+            return path
         return f"{self.base_url}/{path.lstrip('/')}" if path else self.base_url
 
-    def _place(self, method: str, path: str) -> str:
-        host = urlsplit(self.base_url).hostname or "?"
-        return self.services.secrets.redact(f"{method} {host}{'/' + path.lstrip('/') if path else ''}")
+    def place(self, method: str, path: str) -> str:
+        """What was asked, for people: host and path; a query may hold a signature."""
+        whole = urlsplit(path if _is_whole(path) else self.base_url)
+        shown = whole.path if _is_whole(path) else path
+        return self.services.secrets.redact(
+            f"{method} {whole.hostname or '?'}{'/' + shown.lstrip('/') if shown else ''}"
+        )
+
+
+def _is_whole(path: str) -> bool:
+    return path.startswith(("http://", "https://"))
 
 
 def _rate(per_second: float) -> Rate:
@@ -219,7 +269,7 @@ _jittered = wait_exponential_jitter(initial=0.5, max=30, jitter=1)
 def _wait(state: RetryCallState) -> float:
     error = state.outcome.exception() if state.outcome is not None else None
     wait = _jittered(state)
-    return max(wait, error.retry_after) if isinstance(error, _TransientError) and error.retry_after else wait
+    return max(wait, error.retry_after) if isinstance(error, TransientError) and error.retry_after else wait
 
 
 def _retry_after(text: str | None, services: Services) -> float | None:

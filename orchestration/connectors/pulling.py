@@ -25,7 +25,7 @@ from orchestration.connectors.delivery import (
     is_delivered,
     last_manifest,
 )
-from orchestration.connectors.errors import IncompleteError, SourceError
+from orchestration.connectors.errors import IncompleteError, SourceError, TooLateError
 from orchestration.connectors.secrets import Secrets
 from orchestration.errors import ConfigurationError, RingfenceError
 from orchestration.landing.manifests import STAGING
@@ -45,11 +45,14 @@ class Pulled:
 
 
 class PullError(RingfenceError):
-    """A source's pull ended without a delivery. The message holds no secret; ``trace`` is where it came from."""
+    """A source's pull ended without a delivery. The message holds no secret; ``trace`` is where it came from.
 
-    def __init__(self, message: str, trace: str, exit_status: int) -> None:
+    ``is_too_late``: this day can't be had any more, and the next ones don't depend on it.
+    """
+
+    def __init__(self, message: str, trace: str, exit_status: int, is_too_late: bool = False) -> None:
         super().__init__(message)
-        self.trace, self.exit_status = trace, exit_status
+        self.trace, self.exit_status, self.is_too_late = trace, exit_status, is_too_late
 
 
 def check_source(source: Source, landing: Path, clock: Clock | None = None) -> list[Probe]:
@@ -86,11 +89,13 @@ def pull_day(source: Source, landing: Path, day: date, clock: Clock | None = Non
         what = str(error) if isinstance(error, RingfenceError) else f"{type(error).__name__}: {error}"
         message = secrets.redact(f"source {source.name}, {day}: {what}")
         trace = secrets.redact("".join(traceback.format_exception(error)))
-    raise PullError(message, trace, status)
+        is_too_late = isinstance(error, TooLateError)
+    raise PullError(message, trace, status, is_too_late)
 
 
 def _pull(source: Source, landing: Path, day: date, services: Services) -> Manifest:
-    order = _order(source, landing, day, services)
+    feeds = source.kind.load().feeds_of(source.configuration)
+    order = _order(source, landing, day, services, has_gaps=any(feed.of_the_present for feed in feeds))
     connector: Connector = source.connector(services)
     digest = configuration_digest([source.configuration, order.position, order.day])
     delivery = Delivery(landing, source.name, source.kind.name, order, connector.feeds, digest)
@@ -109,11 +114,11 @@ def _pull(source: Source, landing: Path, day: date, services: Services) -> Manif
     return delivery.land(completed.position, services.clock.now())
 
 
-def _order(source: Source, landing: Path, day: date, services: Services) -> Order:
+def _order(source: Source, landing: Path, day: date, services: Services, *, has_gaps: bool) -> Order:
     if services.clock.now() < datetime.combine(day + timedelta(days=1), time()):
         raise ConfigurationError("the day hasn't ended (UTC), so its records can't be whole; pull it afterwards")
     before = last_manifest(landing, source.name, before=day)
-    if before is not None and before.day < day - timedelta(days=1):
+    if not has_gaps and before is not None and before.day < day - timedelta(days=1):
         missing = before.day + timedelta(days=1)
         raise ConfigurationError(f"{missing} and what follows hasn't been pulled; pull --from {missing} --to {day}")
     return Order(day, before.position if before is not None else None)
@@ -143,6 +148,7 @@ def pull_days(
     """Pull the sources in their order, day by day, and yield what came of each.
 
     A source that fails is left alone for the rest of the range, since its next day goes on from this one; others go on.
+    So does one that tells only of the present, after a day that is too long past.
     """
     failed: set[str] = set()
     for offset in range((last - first).days + 1):
@@ -153,5 +159,6 @@ def pull_days(
             try:
                 yield Pulled(source.name, day, pull_day(source, landing, day, clock))
             except PullError as error:
-                failed.add(source.name)
+                if not error.is_too_late:
+                    failed.add(source.name)
                 yield Pulled(source.name, day, None, str(error), error.trace, error.exit_status)
