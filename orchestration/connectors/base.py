@@ -71,11 +71,14 @@ class Batch:
     zone: UTC) or ISO 8601 text. A reference table's rows are all that the source holds; which are news is told later.
     ``resume``: once this batch and all before it are durable, a pull of the same day may go on from here. None if the
     pull can only begin anew, in whole or since the last batch that had one.
+    ``delivered_since``: rows of a dated table that this source may have delivered before, with that day or later; those
+    it did are left out. None lands them all.
     """
 
     table: str
     rows: pa.Table | pa.RecordBatchReader
     resume: Json = None
+    delivered_since: date | None = None
 
 
 @dataclass(frozen=True, slots=True)

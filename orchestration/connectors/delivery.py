@@ -174,9 +174,9 @@ class Delivery:
         """Take a batch; raise AnswerError if the contract can't hold it."""
         if batch.table not in self.feeds:
             raise AnswerError(f"rows of {batch.table}, which this source doesn't fill", "report this as a defect")
-        if isinstance(batch.rows, pa.RecordBatchReader):
+        if isinstance(batch.rows, pa.RecordBatchReader) or batch.delivered_since is not None:
             self._flush()
-            self._write(batch.table, batch.rows)
+            self._write(batch.table, batch.rows, batch.delivered_since)
             self._keep(batch.resume)
             return
         self._waiting.append(batch)
@@ -194,9 +194,18 @@ class Delivery:
             self._keep(self._waiting[-1].resume)
         self._waiting = []
 
-    def _write(self, table: str, rows: pa.Table | pa.RecordBatchReader) -> None:
+    def _write(self, table: str, rows: pa.Table | pa.RecordBatchReader, delivered_since: date | None = None) -> None:
         name = f"{table}.{len(self.parts[table]):05}.parquet"
-        write_rows(contract.table(table), rows, self.folder / name)
+        part = self.folder / name
+        write_rows(contract.table(table), rows, part)
+        if delivered_since is not None:
+            whole = part.rename(part.with_suffix(".whole"))
+            files = _delivered(self.landing, self.source, table, delivered_since)
+            news = write_news(contract.table(table), whole, [self.landing / file for file in files], part)
+            whole.unlink()
+            if news == 0:
+                part.unlink()
+                return
         self.parts[table].append(name)
 
     def _keep(self, resume: Json) -> None:
@@ -252,8 +261,9 @@ class Delivery:
         yield DeliveredFile(feed.table, place, rows, finished.stat().st_size, sha256_of(finished))
 
 
-def _delivered(landing: Path, source: str, table: str) -> list[str]:
-    return [file.file for manifest in manifests(landing, source) for file in manifest.files if file.table == table]
+def _delivered(landing: Path, source: str, table: str, since: date = date.min) -> list[str]:
+    kept = [manifest for manifest in manifests(landing, source) if manifest.day >= since]
+    return [file.file for manifest in kept for file in manifest.files if file.table == table]
 
 
 def _rows_of(path: Path) -> int:

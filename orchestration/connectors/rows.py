@@ -5,13 +5,14 @@ What belongs here: casting, refusing, writing. What doesn't: where files lie (``
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from orchestration.connectors.errors import AnswerError
+from orchestration.connectors.errors import AnswerError, SourceError
 from orchestration.contract import Column, Table
 from orchestration.landing.casts import cast_for, create_cast_macros
 from orchestration.sql import identifier, quoted
@@ -32,10 +33,12 @@ def write_rows(table: Table, rows: pa.Table | pa.RecordBatchReader, path: Path) 
     """Write rows as the contract's columns and types; return how many.
 
     Raises AnswerError, naming row, column and value, for a value that the contract can't hold exactly, for a column it
-    doesn't know, and for one that it requires and that is missing. The file is then incomplete and must not be used.
+    doesn't know, and for one that it requires and that is missing; and the SourceError that reading ``rows`` raised. The
+    file is then incomplete and must not be used.
     """
+    failure: list[SourceError] = []
     with connection() as database:
-        database.register("delivered", rows)
+        database.register("delivered", _guarded(rows, failure) if isinstance(rows, pa.RecordBatchReader) else rows)
         types = {name: str(type_) for name, type_, *_ in database.execute("describe delivered").fetchall()}
         if unknown := sorted(set(types) - set(table.column_names)):
             raise AnswerError(f"{table.name} has no column {unknown[0]}", "mend the mapping of this source")
@@ -43,8 +46,21 @@ def write_rows(table: Table, rows: pa.Table | pa.RecordBatchReader, path: Path) 
         try:
             database.execute(f"copy (select {columns} from delivered) to {quoted(str(path))} {_PARQUET}")
         except duckdb.Error as error:
-            raise _refused(table, error) from error
+            raise failure[0] if failure else _refused(table, error) from error
     return int(pq.read_metadata(path).num_rows)
+
+
+def _guarded(rows: pa.RecordBatchReader, failure: list[SourceError]) -> pa.RecordBatchReader:
+    """The same batches; what the source raises while they are read is kept in ``failure``, since DuckDB rewords it."""
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        try:
+            yield from rows
+        except SourceError as error:
+            failure.append(error)
+            raise
+
+    return pa.RecordBatchReader.from_batches(rows.schema, batches())
 
 
 def _strict(table: Table, column: Column, types: dict[str, str]) -> str:
@@ -78,12 +94,16 @@ def merge_parts(parts: list[Path], path: Path) -> None:
 
 def write_news(table: Table, part: Path, delivered: list[Path], path: Path) -> int:
     """Write the rows of ``part`` that none of the files ``delivered`` holds, in order of key; return how many."""
+    # A join keeps the few new rows in memory; EXCEPT would keep all that was delivered.
+    alike = " and ".join(
+        f"part.{identifier(name)} is not distinct from held.{identifier(name)}" for name in table.column_names
+    )
+    held = "[" + ", ".join(quoted(str(file)) for file in delivered) + "]"
+    known = f" anti join read_parquet({held}) as held on {alike}" if delivered else ""
+    order = ", ".join(f"part.{identifier(name)}" for name in table.identity)
     with connection() as database:
-        held = "[" + ", ".join(quoted(str(file)) for file in delivered) + "]"
-        known = f" except select * from read_parquet({held})" if delivered else ""
-        order = ", ".join(table.identity)
         database.execute(
-            f"copy (select distinct * from read_parquet({quoted(str(part))}){known} order by {order})"
+            f"copy (select distinct part.* from read_parquet({quoted(str(part))}) as part{known} order by {order})"
             f" to {quoted(str(path))} {_PARQUET}"
         )
     return int(pq.read_metadata(path).num_rows)

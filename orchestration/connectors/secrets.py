@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any
 from urllib.parse import quote, quote_plus
@@ -50,9 +50,15 @@ class Secrets:
         self._remember(value)
         return value
 
-    def fill(self, text: str) -> str:
-        """``text`` with every ``${NAME}`` replaced by that environment variable."""
-        return _PLACEHOLDER.sub(lambda match: self.read(match.group(1)), text)
+    def fill(self, text: str, spelled: Callable[[str], str] = str) -> str:
+        """``text`` with every ``${NAME}`` replaced by that variable, ``spelled`` as the text's syntax asks."""
+
+        def filled(match: re.Match[str]) -> str:
+            value = spelled(self.read(match.group(1)))
+            self.add(value)
+            return value
+
+        return _PLACEHOLDER.sub(filled, text)
 
     def add(self, value: str) -> None:
         """Treat ``value`` as a secret too: a token that was derived from one, say."""

