@@ -7,6 +7,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.ringfence-setup
 BENCH_STAMP := $(VENV)/.ringfence-bench-setup
 SPARK_STAMP := $(VENV)/.ringfence-spark-setup
+CONNECTORS_STAMP := $(VENV)/.ringfence-connectors-setup
 LAKE_VENV := .venv-lake
 LAKE_STAMP := $(LAKE_VENV)/.ringfence-setup
 JOBS ?= 2
@@ -16,7 +17,7 @@ export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export GX_ANALYTICS_ENABLED := false
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: setup demo test test-spark lint bench bench-detection lake test-lake
+.PHONY: setup connectors demo test test-spark lint bench bench-detection lake test-lake
 
 setup: $(STAMP)
 	@$(BIN)/python -m orchestration.warehouse.prepare
@@ -28,6 +29,11 @@ $(STAMP): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
+# Their dependencies are in part those of requirements.lock, so both files are named: pip asks for a hash of each.
+$(CONNECTORS_STAMP): requirements-connectors.lock $(STAMP)
+	$(BIN)/python -m pip install --quiet --no-compile --require-hashes -r requirements.lock -r requirements-connectors.lock
+	@touch $@
+
 $(BENCH_STAMP): requirements-bench.lock $(STAMP)
 	$(BIN)/python -m pip install --quiet --no-compile --require-hashes -r requirements-bench.lock
 	@touch $@
@@ -37,12 +43,15 @@ $(SPARK_STAMP): requirements-spark.lock $(STAMP)
 	$(BIN)/python -m pip install --quiet --no-compile --require-hashes -r requirements.lock -r requirements-spark.lock
 	@touch $@
 
+# The libraries of every kind of source.
+connectors: setup $(CONNECTORS_STAMP)
+
 demo: setup
 	@$(BIN)/ringfence demo
 
 # A module's tests share its fixtures, whole runs among them, so they go to one worker; and in the order collected, since
 # the modules with the fewest tests take the longest and would else come last, when there is nothing left to share out.
-test: setup
+test: setup $(CONNECTORS_STAMP)
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadscope --no-loadscope-reorder -q
 
 # DuckDB and Spark must come to the same rows; ARGUMENTS=--evidence compares the evidence models too. Java is looked for
