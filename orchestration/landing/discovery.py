@@ -79,6 +79,11 @@ class Discovery:
         return min((p.partition_date for p in self.partitions if p.partition_date is not None), default=None)
 
 
+def is_temporary(name: str) -> bool:
+    """Whether a file or folder of that name is somebody's unfinished work, or none of ours."""
+    return _TEMPORARY.match(name) is not None
+
+
 def require_landing(landing: Path) -> Path:
     """Return the folder; raise ConfigurationError if it isn't one."""
     if not landing.is_dir():
@@ -89,7 +94,7 @@ def require_landing(landing: Path) -> Path:
 
 
 def _entries(folder: Path) -> Iterator[Path]:
-    return (path for path in sorted(folder.iterdir()) if not _TEMPORARY.match(path.name))
+    return (path for path in sorted(folder.iterdir()) if not is_temporary(path.name))
 
 
 def _format_of(path: Path) -> FileFormat | None:
