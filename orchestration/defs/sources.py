@@ -2,15 +2,19 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
+from time import monotonic
 
 import dagster as dg
 
+from orchestration import progress
 from orchestration.connectors.base import Feed
 from orchestration.connectors.configuration import Source
 from orchestration.connectors.delivery import Manifest
 from orchestration.connectors.pulling import pull_day
 from orchestration.contract import table
 from orchestration.defs.common import DATA_ENGINEERING, Landing, run_days
+
+_SECONDS_BETWEEN_LINES = 10
 
 
 def source_key(source: Source, feed: Feed) -> dg.AssetKey:
@@ -41,6 +45,18 @@ def _metadata(manifests: Sequence[Manifest], feed: Feed) -> dict[str, int | str]
         "sha256": ", ".join(file.sha256 for file in files) or "no news",
         "position": str(manifests[-1].position) if manifests else "landed before",
     }
+
+
+class _Logged:
+    """Tells Dagster's log how far a pull has come: at once when it begins, and then now and again."""
+
+    def __init__(self, context: dg.AssetExecutionContext) -> None:
+        self.context, self.told_at = context, float("-inf")
+
+    def __call__(self, stage: str, detail: str) -> None:
+        if monotonic() - self.told_at >= _SECONDS_BETWEEN_LINES:
+            self.told_at = monotonic()
+            self.context.log.info(f"{stage}: {detail}")
 
 
 def pull_assets(sources: Sequence[Source], partitions: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]:
@@ -80,10 +96,11 @@ def _pull_asset(
     def pull(context: dg.AssetExecutionContext, landing_zone: Landing) -> Iterator[dg.MaterializeResult]:
         first, last = run_days(context)
         manifests = []
-        for number in range((last - first).days + 1):
-            manifest = pull_day(source, landing_zone.path, first + timedelta(days=number))
-            manifests += [manifest] if manifest is not None else []
-            context.log.info(f"{source.name}: {first + timedelta(days=number)} landed")
+        with progress.listening(_Logged(context)):
+            for number in range((last - first).days + 1):
+                manifest = pull_day(source, landing_zone.path, first + timedelta(days=number))
+                manifests += [manifest] if manifest is not None else []
+                context.log.info(f"{source.name}: {first + timedelta(days=number)} landed")
         for feed in feeds:
             yield dg.MaterializeResult(source_key(source, feed), metadata=_metadata(manifests, feed))
 

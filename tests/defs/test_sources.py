@@ -61,7 +61,7 @@ def test_the_pull_is_a_job_of_its_own_before_the_close(settings: Settings) -> No
 
 
 def test_a_range_is_pulled_day_by_day_and_tells_what_landed(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("SAMPLE_TOKEN", SECRET)
     result = pull(build_defs(settings), first="2026-03-04", last="2026-03-05")
@@ -76,6 +76,9 @@ def test_a_range_is_pulled_day_by_day_and_tells_what_landed(
     ]
     assert len(metadata["sha256"].split(", ")) == 2
     assert SECRET not in repr(metadata)
+    log = capfd.readouterr().err
+    assert "pulling custody: 2026-03-04" in log
+    assert "custody: 2026-03-05 landed" in log
 
 
 def test_a_failed_pull_fails_the_step_without_a_secret(
