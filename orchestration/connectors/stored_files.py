@@ -238,6 +238,7 @@ class Intake:
         self.storage, self.pattern, self.limits, self.day = storage, pattern, limits, day
         self._recent: dict[str, list[str]] = dict((seen or {}).get("files", {}))
         self._older = set((seen or {}).get("older", "").split())
+        self._postponed: dict[str, list[str]] = dict((seen or {}).get("postponed", {}))
 
     @cached_property
     def files(self) -> tuple[StoredFile, ...]:
@@ -264,10 +265,21 @@ class Intake:
                 before = self._recent.get(file.key)
                 if (before is not None and before[0] == file.stamp) or _token(file) in self._older:
                     continue
+                if self._is_postponed(file):
+                    continue
                 sha256 = copy_of(self.storage, file, self.limits, path)
                 self._recent[file.key] = [file.stamp, sha256, self.day.isoformat()]
                 if before is None or before[1] != sha256:
                     yield ArrivedFile(file, path, sha256, before is not None)
+
+    def postpone(self, arrived: ArrivedFile, day: date) -> None:
+        """Leave a file that holds records of later days too unseen, until the pull of ``day`` looks at it again."""
+        del self._recent[arrived.file.key]
+        self._postponed[arrived.file.key] = [arrived.file.stamp, day.isoformat()]
+
+    def _is_postponed(self, file: StoredFile) -> bool:
+        stamp, until = self._postponed.get(file.key, ("", ""))
+        return stamp == file.stamp and until > self.day.isoformat()
 
     @property
     def seen(self) -> Json:
@@ -282,7 +294,8 @@ class Intake:
                 recent[key] = [stamp, sha256, day]
             else:
                 older.add(_token(StoredFile(key, stamp, 0)))
-        return {"files": recent, "older": " ".join(sorted(older))}
+        waiting = {key: kept for key, kept in sorted(self._postponed.items()) if kept[1] > self.day.isoformat()}
+        return {"files": recent, "older": " ".join(sorted(older))} | ({"postponed": waiting} if waiting else {})
 
 
 def _token(file: StoredFile) -> str:

@@ -172,6 +172,22 @@ def test_what_was_seen_long_ago_is_remembered_in_short(tmp_path: Path) -> None:
     assert news(last) == {"a.csv": b"corrected"}
 
 
+def test_a_file_that_holds_later_days_too_is_looked_at_again_when_they_come(tmp_path: Path) -> None:
+    folder, pattern, limits = LocalFolder(tmp_path), FilePattern("*.csv"), Limits()
+    write(tmp_path, "a.csv", "b.csv")
+    seen = None
+    looked_at = []
+    for number in range(4):
+        intake = Intake(folder, pattern, limits, DAY + timedelta(days=number), seen)
+        for arrived in intake.arrived():
+            looked_at.append((number, arrived.file.key))
+            if arrived.file.key == "a.csv" and number < 2:
+                intake.postpone(arrived, DAY + timedelta(days=2))
+        seen = json.loads(json.dumps(intake.seen))
+    assert looked_at == [(0, "a.csv"), (0, "b.csv"), (2, "a.csv")]
+    assert "postponed" not in seen
+
+
 def test_an_interrupted_intake_goes_on_after_the_file_yielded_last(tmp_path: Path) -> None:
     folder, pattern, limits = LocalFolder(tmp_path), FilePattern("*.csv"), Limits()
     write(tmp_path, "a.csv", "b.csv", "c.csv")
