@@ -170,6 +170,13 @@ class Delivery:
             if left_over.name not in known:
                 left_over.unlink()
 
+    def begin_anew(self) -> None:
+        """Throw away what came of this delivery, its cursor included."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.folder.mkdir(parents=True)
+        self.parts.clear()
+        self.resume, self._waiting = None, []
+
     def add(self, batch: Batch) -> None:
         """Take a batch; raise AnswerError if the contract can't hold it."""
         if batch.table not in self.feeds:

@@ -46,3 +46,7 @@ class TooLateError(SourceError):
 
 class LimitError(AnswerError):
     """The answer is larger, deeper or more compressed than any honest one, and reading it was stopped."""
+
+
+class ResumeError(SourceError):
+    """What an interrupted pull left doesn't fit what is there now: it is thrown away, and the pull begins anew."""

@@ -25,7 +25,7 @@ from orchestration.connectors.delivery import (
     is_delivered,
     last_manifest,
 )
-from orchestration.connectors.errors import IncompleteError, SourceError, TooLateError
+from orchestration.connectors.errors import IncompleteError, ResumeError, SourceError, TooLateError
 from orchestration.connectors.secrets import Secrets
 from orchestration.errors import ConfigurationError, RingfenceError
 from orchestration.landing.manifests import STAGING
@@ -99,19 +99,27 @@ def _pull(source: Source, landing: Path, day: date, services: Services) -> Manif
     connector: Connector = source.connector(services)
     digest = configuration_digest([source.configuration, order.position, order.day])
     delivery = Delivery(landing, source.name, source.kind.name, order, connector.feeds, digest)
-    completed: Completed | None = None
+    try:
+        completed = _fill(delivery, connector, order, services)
+    except ResumeError:
+        if delivery.resume is None:
+            raise
+        delivery.begin_anew()
+        completed = _fill(delivery, connector, order, services)
+    return delivery.land(completed.position, services.clock.now())
+
+
+def _fill(delivery: Delivery, connector: Connector, order: Order, services: Services) -> Completed:
+    """Take all that the source gives; raise IncompleteError if it ends without saying that this was all."""
+    day, rows = order.day, 0
     services.report(f"{day}" + (" (going on where it stopped)" if delivery.resume is not None else ""))
-    rows = 0
-    for answer in connector.pull(Order(order.day, order.position, delivery.resume)):
+    for answer in connector.pull(Order(day, order.position, delivery.resume)):
         if isinstance(answer, Completed):
-            completed = answer
-            break
+            return answer
         delivery.add(answer)
         rows += getattr(answer.rows, "num_rows", 0)
         services.report(f"{day}, {rows:,} rows")
-    if completed is None:
-        raise IncompleteError("the pull ended without saying that it was whole", "report this as a defect")
-    return delivery.land(completed.position, services.clock.now())
+    raise IncompleteError("the pull ended without saying that it was whole", "report this as a defect")
 
 
 def _order(source: Source, landing: Path, day: date, services: Services, *, has_gaps: bool) -> Order:

@@ -1,6 +1,7 @@
 """The registered wallets: whose balances and transfers a connector has to bring.
 
-What belongs here: reading table ``wallets`` of the landing zone as it is known for a day. What doesn't: any network.
+What belongs here: reading tables ``wallets`` and ``entities`` of the landing zone as they are known for a day. What
+doesn't: any network.
 """
 
 from __future__ import annotations
@@ -8,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
+
+import duckdb
 
 from orchestration import contract
 from orchestration.connectors.errors import EmptyAnswerError
@@ -33,22 +36,13 @@ def registered_wallets(landing: Path, network: str, day: date) -> tuple[Register
     Raises ConfigurationError if the register can't be read or a wallet of that network has no address, and
     EmptyAnswerError if the network has no wallet: a source that is configured for one has nothing to say then.
     """
-    since, until = datetime.combine(day, time()), datetime.combine(day + timedelta(days=1), time())
-    table = contract.table("wallets")
+    since, until = _bounds(day)
     with connection() as database:
-        columns = ", ".join(f"{identifier(column.name)} {column.duckdb_type}" for column in table.columns)
-        database.execute(f"create temp table wallet ({columns})")
-        partitions = discover_table(landing, table, day).partitions if landing.is_dir() else ()
-        for source in sources_of(database, table, [file for partition in partitions for file in partition.files]):
-            if source.issues or not source.is_complete:
-                problem = source.issues[0].problem if source.issues else "rows can't be read"
-                raise ConfigurationError(f"{source.files[0].relative}: {problem}; correct the register of wallets")
-            values = ", ".join(cast_for(column, *source.columns[column.name]).value for column in table.columns)
-            database.execute(f"insert into wallet select {values} from {source.relation}")
+        _load(database, landing, "wallets", day)
         rows = database.execute(
             """
             with known as (
-                select * from wallet
+                select * from wallets
                 where recorded_at < $until and network = $network
                 qualify row_number() over (partition by wallet_id, valid_from order by recorded_at desc) = 1
             )
@@ -67,3 +61,57 @@ def registered_wallets(landing: Path, network: str, day: date) -> tuple[Register
         if address is None:
             raise ConfigurationError(f"wallet {wallet_id} of network {network} has no address; register it")
     return tuple(RegisteredWallet(wallet_id, address) for wallet_id, address in rows)
+
+
+def operator_wallets(landing: Path, network: str, day: date) -> frozenset[str]:
+    """Those of a network's wallets whose owner is an entity of type operator, at any moment of the day.
+
+    Empty where entities aren't delivered. Raises ConfigurationError if either table can't be read.
+    """
+    since, until = _bounds(day)
+    if not landing.is_dir() or not discover_table(landing, contract.table("entities"), day).partitions:
+        return frozenset()
+    with connection() as database:
+        _load(database, landing, "wallets", day)
+        _load(database, landing, "entities", day)
+        rows = database.execute(
+            """
+            with known_wallets as (
+                select * from wallets
+                where recorded_at < $until and network = $network
+                qualify row_number() over (partition by wallet_id, valid_from order by recorded_at desc) = 1
+            ),
+            known_entities as (
+                select * from entities
+                where recorded_at < $until
+                qualify row_number() over (partition by entity_id order by recorded_at desc) = 1
+            )
+            select distinct known_wallets.wallet_id
+            from known_wallets
+            inner join known_entities on known_wallets.owner_entity_id = known_entities.entity_id
+            where
+                known_entities.entity_type = 'operator'
+                and known_wallets.valid_from < $until
+                and (known_wallets.valid_to is null or known_wallets.valid_to > $since)
+            """,
+            {"since": since, "until": until, "network": network},
+        ).fetchall()
+    return frozenset(wallet_id for (wallet_id,) in rows)
+
+
+def _bounds(day: date) -> tuple[datetime, datetime]:
+    return datetime.combine(day, time()), datetime.combine(day + timedelta(days=1), time())
+
+
+def _load(database: duckdb.DuckDBPyConnection, landing: Path, name: str, day: date) -> None:
+    """Load a reference table under its own name; raise ConfigurationError if a part of it can't be read."""
+    table = contract.table(name)
+    columns = ", ".join(f"{identifier(column.name)} {column.duckdb_type}" for column in table.columns)
+    database.execute(f"create temp table {identifier(name)} ({columns})")
+    partitions = discover_table(landing, table, day).partitions if landing.is_dir() else ()
+    for source in sources_of(database, table, [file for partition in partitions for file in partition.files]):
+        if source.issues or not source.is_complete:
+            problem = source.issues[0].problem if source.issues else "rows can't be read"
+            raise ConfigurationError(f"{source.files[0].relative}: {problem}; correct table {name}")
+        values = ", ".join(cast_for(column, *source.columns[column.name]).value for column in table.columns)
+        database.execute(f"insert into {identifier(name)} select {values} from {source.relation}")
