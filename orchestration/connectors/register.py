@@ -15,11 +15,12 @@ import duckdb
 from orchestration import contract
 from orchestration.connectors.errors import EmptyAnswerError
 from orchestration.connectors.rows import connection
+from orchestration.contract import Column
 from orchestration.errors import ConfigurationError
 from orchestration.landing.casts import cast_for
 from orchestration.landing.discovery import discover_table
 from orchestration.landing.sources import sources_of
-from orchestration.sql import identifier
+from orchestration.sql import identifier, quoted
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,5 +114,22 @@ def _load(database: duckdb.DuckDBPyConnection, landing: Path, name: str, day: da
         if source.issues or not source.is_complete:
             problem = source.issues[0].problem if source.issues else "rows can't be read"
             raise ConfigurationError(f"{source.files[0].relative}: {problem}; correct table {name}")
-        values = ", ".join(cast_for(column, *source.columns[column.name]).value for column in table.columns)
-        database.execute(f"insert into {identifier(name)} select {values} from {source.relation}")
+        values = ", ".join(_strict(column, *source.columns[column.name]) for column in table.columns)
+        try:
+            database.execute(f"insert into {identifier(name)} select {values} from {source.relation}")
+        except duckdb.Error as error:
+            problem = str(error).splitlines()[0].removeprefix("Invalid Input Error: ")
+            raise ConfigurationError(f"{source.files[0].relative}: {problem}; correct table {name}") from error
+
+
+def _strict(column: Column, delivered: str, delivered_type: str) -> str:
+    """SQL of a column's value that stops the statement where there is none and should be: no wallet is passed by."""
+    cast = cast_for(column, delivered, delivered_type)
+    shown = (
+        f"error({quoted(column.name)} || ': ' || coalesce({cast.problem}, 'unusable') || ' (' || {cast.shown} || ')')"
+    )
+    nothing = f"error({quoted(f'{column.name}: nothing, and it is required')})" if column.required else "null"
+    return (
+        f"cast(case when {cast.value} is not null then {cast.value} when {cast.delivered} is not null then {shown}"
+        f" else {nothing} end as {column.duckdb_type})"
+    )
