@@ -69,8 +69,8 @@ class BitcoinConnector(Connector):
         self.configuration, self.network = configuration, NETWORKS[configuration.chain]
         self.chain = self._chain()
 
-    @property
-    def feeds(self) -> tuple[Feed, ...]:
+    @classmethod
+    def feeds_of(cls, configuration: BitcoinConfiguration) -> tuple[Feed, ...]:  # noqa: ARG003 (always both)
         """A day without transfers is normal: what balances prove of it is complete."""
         return (Feed("wallet_balances"), Feed("wallet_transfers", may_be_empty=True))
 
