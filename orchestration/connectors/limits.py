@@ -81,8 +81,8 @@ class Limits(BaseModel):
         if not decoder.eof:
             raise AnswerError(f"{place} is a gzip file that was cut off", "deliver it again")
 
-    def read_json(self, text: str | bytes, place: str) -> Any:
-        """Parse JSON with numbers exact: fractions become Decimal, never a binary float.
+    def read_json(self, text: str | bytes, place: str, *, numbers_as_text: bool = False) -> Any:
+        """Parse JSON with numbers exact: fractions become Decimal, never a binary float; or all stay as written.
 
         Raises LimitError for too much nesting and AnswerError for what is no JSON, or a number that is none.
         """
@@ -92,7 +92,7 @@ class Limits(BaseModel):
             raise AnswerError(f"{place} is not UTF-8 text", "see what answers at that address") from error
         self._check_nesting(written, place)
         try:
-            return json_value(written)
+            return json_value(written, numbers_as_text=numbers_as_text)
         except (ValueError, RecursionError) as error:
             shown = " ".join(written[:120].split())
             raise AnswerError(f"{place} is no JSON ({shown!r})", "see what answers at that address") from error
@@ -109,11 +109,16 @@ class Limits(BaseModel):
                 )
 
 
-def json_value(text: str) -> Any:
-    """Parse JSON with exact numbers; raise ValueError for what is none, NaN and infinity included."""
+def json_value(text: str, *, numbers_as_text: bool = False) -> Any:
+    """Parse JSON with exact numbers, or with numbers left as they are written.
+
+    Raises ValueError for what is no JSON, NaN and infinity included.
+    """
     import json
 
     def refuse(name: str) -> Any:
         raise ValueError(f"{name} is no number")
 
+    if numbers_as_text:
+        return json.loads(text, parse_float=str, parse_int=str, parse_constant=refuse)
     return json.loads(text, parse_float=Decimal, parse_constant=refuse)

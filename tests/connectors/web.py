@@ -88,7 +88,9 @@ class Web:
                     self.connection.close()
                     return
                 try:
-                    self.send_response(answer.status)
+                    self.send_response_only(answer.status)
+                    if "date" not in answer.headers:
+                        self.send_header("date", self.date_time_string())
                     for name, value in {"content-type": "application/json", **answer.headers}.items():
                         self.send_header(name, value)
                     if "content-length" not in answer.headers:
