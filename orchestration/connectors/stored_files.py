@@ -174,12 +174,14 @@ class ArrivedFile:
     """A private copy of a file, whole and decompressed, at ``path``.
 
     ``sha256`` is of the bytes as they were stored, ``changes`` tells that another content of this key came before.
+    ``due`` is the day that it was left unseen for (``Intake.postpone``); what it holds of days before was taken then.
     """
 
     file: StoredFile
     path: Path
     sha256: str
     changes: bool = False
+    due: date | None = None
 
     @property
     def name(self) -> str:
@@ -270,16 +272,20 @@ class Intake:
                 sha256 = copy_of(self.storage, file, self.limits, path)
                 self._recent[file.key] = [file.stamp, sha256, self.day.isoformat()]
                 if before is None or before[1] != sha256:
-                    yield ArrivedFile(file, path, sha256, before is not None)
+                    yield ArrivedFile(file, path, sha256, before is not None, self._due(file))
 
     def postpone(self, arrived: ArrivedFile, day: date) -> None:
         """Leave a file that holds records of later days too unseen, until the pull of ``day`` looks at it again."""
         del self._recent[arrived.file.key]
         self._postponed[arrived.file.key] = [arrived.file.stamp, day.isoformat()]
 
-    def _is_postponed(self, file: StoredFile) -> bool:
+    def _due(self, file: StoredFile) -> date | None:
         stamp, until = self._postponed.get(file.key, ("", ""))
-        return stamp == file.stamp and until > self.day.isoformat()
+        return date.fromisoformat(until) if stamp == file.stamp else None
+
+    def _is_postponed(self, file: StoredFile) -> bool:
+        due = self._due(file)
+        return due is not None and due > self.day
 
     @property
     def seen(self) -> Json:

@@ -180,11 +180,11 @@ def test_a_file_that_holds_later_days_too_is_looked_at_again_when_they_come(tmp_
     for number in range(4):
         intake = Intake(folder, pattern, limits, DAY + timedelta(days=number), seen)
         for arrived in intake.arrived():
-            looked_at.append((number, arrived.file.key))
+            looked_at.append((number, arrived.file.key, arrived.due))
             if arrived.file.key == "a.csv" and number < 2:
                 intake.postpone(arrived, DAY + timedelta(days=2))
         seen = json.loads(json.dumps(intake.seen))
-    assert looked_at == [(0, "a.csv"), (0, "b.csv"), (2, "a.csv")]
+    assert looked_at == [(0, "a.csv", None), (0, "b.csv", None), (2, "a.csv", DAY + timedelta(days=2))]
     assert "postponed" not in seen
 
 
