@@ -25,17 +25,20 @@ from orchestration.sql import identifier, quoted
 
 @dataclass(frozen=True, slots=True)
 class RegisteredWallet:
-    """A wallet as the register knows it on a day; ``address`` is as it was registered."""
+    """A wallet as the register knows it on a day; ``address`` is as it was registered, empty if it has none."""
 
     wallet_id: str
     address: str
 
 
-def registered_wallets(landing: Path, network: str, day: date) -> tuple[RegisteredWallet, ...]:
+def registered_wallets(
+    landing: Path, network: str, day: date, *, with_address: bool = True
+) -> tuple[RegisteredWallet, ...]:
     """The wallets of a network that are valid at any moment of the day, as known at its end, in order of identifier.
 
-    Raises ConfigurationError if the register can't be read or a wallet of that network has no address, and
-    EmptyAnswerError if the network has no wallet: a source that is configured for one has nothing to say then.
+    ``with_address``: they are asked for by address, so each must have one. Raises ConfigurationError if it hasn't or
+    the register can't be read, and EmptyAnswerError if the network has no wallet: a source that is configured for one
+    has nothing to say then.
     """
     since, until = _bounds(day)
     with connection() as database:
@@ -59,9 +62,9 @@ def registered_wallets(landing: Path, network: str, day: date) -> tuple[Register
             "deliver table wallets first (its source stands before this one), or mend the network's name",
         )
     for wallet_id, address in rows:
-        if address is None:
+        if address is None and with_address:
             raise ConfigurationError(f"wallet {wallet_id} of network {network} has no address; register it")
-    return tuple(RegisteredWallet(wallet_id, address) for wallet_id, address in rows)
+    return tuple(RegisteredWallet(wallet_id, address or "") for wallet_id, address in rows)
 
 
 def operator_wallets(landing: Path, network: str, day: date) -> frozenset[str]:
