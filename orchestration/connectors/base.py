@@ -72,13 +72,15 @@ class Batch:
     ``resume``: once this batch and all before it are durable, a pull of the same day may go on from here. None if the
     pull can only begin anew, in whole or since the last batch that had one.
     ``delivered_since``: rows of a dated table that this source may have delivered before, with that day or later; those
-    it did are left out. None lands them all.
+    it did are left out. None lands them all. ``is_durable``: make it so now, however few rows there are; for what took
+    long to get.
     """
 
     table: str
     rows: pa.Table | pa.RecordBatchReader
     resume: Json = None
     delivered_since: date | None = None
+    is_durable: bool = False
 
 
 @dataclass(frozen=True, slots=True)

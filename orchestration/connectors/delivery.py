@@ -187,7 +187,8 @@ class Delivery:
             self._keep(batch.resume)
             return
         self._waiting.append(batch)
-        if batch.resume is not None and sum(waiting.rows.num_rows for waiting in self._waiting) >= FLUSHED_ROWS:
+        is_enough = batch.is_durable or sum(waiting.rows.num_rows for waiting in self._waiting) >= FLUSHED_ROWS
+        if batch.resume is not None and is_enough:
             self._flush()
 
     def _flush(self) -> None:
