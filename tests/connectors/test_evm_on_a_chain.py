@@ -144,7 +144,7 @@ def section(world: World, url: str, **more: Any) -> dict[str, Any]:
         "chain_id": CHAIN_ID,
         "native_asset": "ETH",
         "tokens": tokens,
-        "log_range": 4,
+        "log_range": 6,
         "blocks_per_request": 3,
         **HTTP_SETTINGS,
         **more,
@@ -292,8 +292,11 @@ def logs_with(**fields: Any) -> web.Fault:
     return with_result("eth_getLogs", lambda logs: [{**log, **fields} for log in logs])
 
 
-def faults_of_json_rpc(server: web.Web, balances: str) -> dict[str, Fault]:
-    """Faults inside answers of status 200. ``balances``: the method by which they are asked for."""
+def faults_of_json_rpc(server: web.Web, *, of_logs: bool, no_code: str) -> dict[str, Fault]:
+    """Faults inside answers of status 200; ``no_code``: what is said of a contract that isn't there.
+
+    Transfers come before balances, so faults of balances, which leave a cursor after the transfers, come last.
+    """
 
     def set_fault(fault: web.Fault) -> Callable[[], None]:
         def begin() -> None:
@@ -302,18 +305,10 @@ def faults_of_json_rpc(server: web.Web, balances: str) -> dict[str, Fault]:
         return begin
 
     limited = with_error("eth_getLogs", -32005, "daily request rate limit reached, try again")
-    refused = {
+    logs = {
         "empty": (with_result("eth_getBlockByNumber", lambda _: None), "doesn't say which block of ethereum is final"),
         "not final": (with_error("eth_getBlockByNumber", -39001, "unknown block"), "is final (unknown block)"),
         "another chain": (with_result("eth_chainId", lambda _: "0x1"), "the node is of chain 1, not 31337"),
-        "missing id": (of_batches(lambda answers: answers[:-1]), "left 1 of"),
-        "wrong id": (of_batches(lambda answers: [{**answers[0], "id": 10**9}, *answers[1:]]), "left 1 of"),
-        "duplicate id": (of_batches(lambda answers: [*answers, answers[0]]), "answered one request of a batch twice"),
-        "stray id": (of_batches(lambda answers: [*answers, {"id": -1, "result": "0x"}]), "that weren't made"),
-        "refused batch": (
-            of_batches(lambda _: {"id": None, "error": {"code": -32600, "message": "batch too large"}}),
-            "lower batch_size",
-        ),
         "other range": (logs_with(blockNumber="0x1"), "one of block 1 that wasn't asked for"),
         "other token": (logs_with(address="0x" + "1" * 40), "that wasn't asked for"),
         "other block": (logs_with(blockHash="0x" + "1" * 64), "and the chain has"),
@@ -323,20 +318,30 @@ def faults_of_json_rpc(server: web.Web, balances: str) -> dict[str, Fault]:
         "lost receipt": (with_result("eth_getTransactionReceipt", lambda _: None), "is missing or no object"),
         "logs refused": (with_error("eth_getLogs", -32601, "no such method"), "ask a node that offers this method"),
     }
-    # Transfers come before balances, so these leave a cursor behind after which logs aren't asked for again.
-    late = {
-        "no result": (changed(balances, lambda envelope, _: {"id": envelope["id"]}), "neither result nor error"),
-        "error object": (with_error(balances, -32000, "missing trie node 00ff"), "archive node"),
-        "limited for good": (with_error(balances, 429, "slow down"), "error 429: slow down (tried"),
-        "null": (with_result(balances, lambda _: None), "is missing"),
-        "no code": (with_result(balances, lambda _: "0x"), ""),
-        "truncated": (with_result(balances, lambda result: result[:-1]), ""),
+    batches = {
+        "missing id": (of_batches(lambda answers: answers[:-1]), "left 1 of"),
+        "wrong id": (of_batches(lambda answers: [{**answers[0], "id": 10**9}, *answers[1:]]), "left 1 of"),
+        "duplicate id": (of_batches(lambda answers: [*answers, answers[0]]), "answered one request of a batch twice"),
+        "stray id": (of_batches(lambda answers: [*answers, {"id": -1, "result": "0x"}]), "that weren't made"),
+        "refused batch": (
+            of_batches(lambda _: {"id": None, "error": {"code": -32600, "message": "batch too large"}}),
+            "lower batch_size",
+        ),
     }
     survived = {"too many logs": changed("eth_getLogs", too_many), "limited": web.once(limited)}
+    balances = {
+        "no result": (changed("eth_call", lambda envelope, _: {"id": envelope["id"]}), "neither result nor error"),
+        "error object": (with_error("eth_call", -32000, "missing trie node 00ff"), "archive node"),
+        "limited for good": (with_error("eth_call", 429, "slow down"), "error 429: slow down (tried"),
+        "null": (with_result("eth_call", lambda _: None), "is missing"),
+        "no code": (with_result("eth_call", lambda _: "0x"), no_code),
+        "truncated": (with_result("eth_call", lambda result: result[:-1]), "is no data"),
+    }
+    refused = {**(logs if of_logs else {"empty": logs["empty"]}), **batches}
     return {
         **{name: Fault(set_fault(fault), says) for name, (fault, says) in refused.items()},
-        **{name: Fault(set_fault(fault), is_survived=True) for name, fault in survived.items()},
-        **{name: Fault(set_fault(fault), says) for name, (fault, says) in late.items()},
+        **{name: Fault(set_fault(fault), is_survived=True) for name, fault in survived.items() if of_logs},
+        **{name: Fault(set_fault(fault), says) for name, (fault, says) in balances.items()},
     }
 
 
@@ -348,22 +353,19 @@ def proxied(world: World) -> Iterator[web.Web]:
 
 
 @contextmanager
-def case_of(world: World, balances: str, no_code: str, truncated: str, **more: Any) -> Iterator[Case]:
+def case_of(world: World, *, of_logs: bool, no_code: str, **more: Any) -> Iterator[Case]:
     with proxied(world) as server:
 
         def heal() -> None:
             server.fault = None
 
-        faults = {**http_faults(server, after=24), **faults_of_json_rpc(server, balances)}
-        faults["no code"] = Fault(faults["no code"].begin, no_code)
-        faults["truncated"] = Fault(faults["truncated"].begin, truncated)
         yield Case(
             section=section(world, f"{server.url}/v1/${{EVM_KEY}}", **more),
             variables={"EVM_KEY": SECRET},
             day=DAY,
             wallets=wallets(world),
             expected=expected(world),
-            faults=faults,
+            faults={**http_faults(server, after=24), **faults_of_json_rpc(server, of_logs=of_logs, no_code=no_code)},
             heal=heal,
         )
 
@@ -371,13 +373,258 @@ def case_of(world: World, balances: str, no_code: str, truncated: str, **more: A
 class TestThroughMulticall(ConformanceTests):
     @pytest.fixture
     def case(self, world: World) -> Iterator[Case]:
-        with case_of(world, "eth_call", "the answer is cut short", "is no data") as case:
+        with case_of(world, of_logs=True, no_code="the answer is cut short") as case:
             yield case
 
 
 class TestInBatchesWithTraces(ConformanceTests):
     @pytest.fixture
     def case(self, world: World) -> Iterator[Case]:
-        settings = {"multicall": None, "native_transfers": "traces", "batch_size": 4}
-        with case_of(world, "eth_call", "is there a contract?", "is no data", **settings) as case:
+        settings = {"multicall": None, "native_transfers": "traces", "batch_size": 4, "log_range": 100}
+        with case_of(world, of_logs=False, no_code="is there a contract?", **settings) as case:
             yield case
+
+
+@dataclass
+class Pulling:
+    """A landing zone with registered wallets, and one source."""
+
+    folder: Path
+    world: World
+    slept: list[float]
+
+    def source(self, **more: Any) -> Source:
+        text = yaml.safe_dump({"sources": {"chain": section(self.world, **{"url": self.world.chain.url, **more})}})
+        (self.folder / "sources.yaml").write_text(text, encoding="utf-8")
+        (loaded,) = load_sources(self.folder / "sources.yaml")
+        return loaded
+
+    def register(self, *rows: dict[str, str | None]) -> None:
+        names = table("wallets").column_names
+        lines = [",".join(names)] + [",".join(row.get(name) or "" for name in names) for row in rows]
+        (self.folder / "landing" / "wallets").mkdir(parents=True, exist_ok=True)
+        path = self.folder / "landing" / "wallets" / "registered.csv"
+        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+    @property
+    def landing(self) -> Path:
+        return self.folder / "landing"
+
+    @property
+    def clock(self) -> Clock:
+        return Clock(now=lambda: datetime(2026, 3, 20), sleep=self.slept.append)
+
+    def pull(self, day: date = DAY, **more: Any) -> Manifest:
+        manifest = pull_day(self.source(**more), self.landing, day, self.clock)
+        assert manifest is not None
+        return manifest
+
+    def refusal(self, day: date = DAY, **more: Any) -> str:
+        with pytest.raises(PullError) as refused:
+            self.pull(day, **more)
+        assert not is_delivered(self.landing, "chain", day)
+        return str(refused.value)
+
+    def rows(self, name: str, day: date = DAY) -> list[dict[str, Any]]:
+        return pq.ParquetFile(self.landing / name / f"date={day}" / "chain.parquet").read().to_pylist()
+
+    def amounts(self, day: date = DAY) -> dict[str, Decimal]:
+        """Amounts of transfers by the last part of their name and wallet."""
+        rows = self.rows("wallet_transfers", day)
+        return {f"{row['wallet_id']} {row['transfer_id'].split(':', 2)[2]}": row["amount"] for row in rows}
+
+    def probes(self, **more: Any) -> dict[str, str]:
+        """What doesn't work, by subject."""
+        found = check_source(self.source(**more), self.landing, self.clock)
+        return {probe.subject: probe.detail for probe in found if not probe.works}
+
+
+@pytest.fixture
+def pulling(world: World, tmp_path: Path) -> Pulling:
+    found = Pulling(tmp_path, world, [])
+    found.register(*wallets(world))
+    return found
+
+
+def test_a_day_whose_last_block_is_not_final_is_refused(pulling: Pulling) -> None:
+    pulling.pull()
+    assert "the day's last block isn't final yet" in pulling.refusal(DAY + timedelta(days=1))
+
+
+def test_a_day_before_the_chain_began_is_refused(pulling: Pulling) -> None:
+    assert "ethereum began after 2026-03-02" in pulling.refusal(date(2026, 3, 2))
+
+
+def test_the_first_day_of_a_chain_begins_with_its_first_block(pulling: Pulling) -> None:
+    day = date(2026, 3, 3)
+    assert pulling.pull(day).position["block"] == pulling.world.heights["day before"]
+    assert {row["balance"] for row in pulling.rows("wallet_balances", day) if row["wallet_id"] == "vault"} == {5, 0}
+    assert pulling.amounts(day) == {"vault native": 5}
+    assert pulling.pull(DAY).position["unexplained"] == {}
+
+
+def test_an_address_of_several_wallets_lands_once_for_each(pulling: Pulling) -> None:
+    first = wallets(pulling.world)[1]
+    pulling.register(*wallets(pulling.world), {**first, "wallet_id": "again", "address": pulling.world.hot})
+    pulling.pull()
+    balances = {(row["wallet_id"], row["asset"]): row["balance"] for row in pulling.rows("wallet_balances")}
+    assert balances["again", "USDC"] == balances["hot", "USDC"] == Decimal("150.123456")
+    names = [row["transfer_id"] for row in pulling.rows("wallet_transfers")]
+    assert len(set(names)) == len(names)
+    plain_name = pulling.world.name("deposit", "native")
+    held = {row["transfer_id"]: row["wallet_id"] for row in pulling.rows("wallet_transfers")}
+    assert (held[plain_name], held[f"{plain_name}:hot"]) == ("again", "hot")
+
+
+def test_names_of_transfers_follow_the_configuration(pulling: Pulling) -> None:
+    pulling.pull(transfer_id="{transaction}/{leg}")
+    deposit = pulling.world.sent["deposit"]
+    assert f"{deposit}/native" in [row["transfer_id"] for row in pulling.rows("wallet_transfers")]
+
+
+def test_without_native_transfers_only_tokens_move(pulling: Pulling) -> None:
+    pulling.pull(native_transfers="none", batch_size=1, multicall=None)
+    assert {row["asset"] for row in pulling.rows("wallet_transfers")} == {"USDC", "POINTS"}
+
+
+@pytest.mark.parametrize(
+    ("address", "says"),
+    [
+        (MIXED_CASE.replace("C", "c"), "wallet hot: the letters of"),
+        ("0x1234", "wallet hot: '0x1234' is no address"),
+        ("bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4", "is no address"),
+    ],
+)
+def test_an_address_that_can_not_be_one_is_refused_by_its_wallet(pulling: Pulling, address: str, says: str) -> None:
+    pulling.register({**wallets(pulling.world)[1], "address": address})
+    assert says in pulling.refusal()
+    assert says in pulling.probes()["register"]
+
+
+def test_checking_holds_decimals_against_the_contract(pulling: Pulling) -> None:
+    tokens = {
+        "USDC": {"contract": pulling.world.usdc, "decimals": 18},
+        "VAULT": {"contract": pulling.world.vault, "decimals": 6},
+        "NONE": {"contract": "0x" + "9" * 40, "decimals": 6},
+    }
+    found = pulling.probes(tokens=tokens)
+    assert "the contract says 6, the configuration 18" in found["token USDC"]
+    assert "execution reverted" in found["token VAULT"]
+    assert "nothing (is there a contract?)" in found["token NONE"]
+    assert "balance of" in found["balances"]
+
+
+@pytest.mark.parametrize("multicall", [MULTICALL3, None])
+def test_a_token_that_is_none_is_no_zero(pulling: Pulling, multicall: str | None) -> None:
+    tokens = {"VAULT": {"contract": pulling.world.vault, "decimals": 6}}
+    says = "the call failed" if multicall else "eth_call: error 3: execution reverted"
+    assert says in pulling.refusal(tokens=tokens, multicall=multicall)
+    tokens = {"NONE": {"contract": "0x" + "9" * 40, "decimals": 6}}
+    assert "nothing (is there a contract?)" in pulling.refusal(tokens=tokens, multicall=multicall)
+
+
+def test_without_a_tag_for_final_blocks_depth_decides(pulling: Pulling) -> None:
+    def untagged(envelope: dict[str, Any], parameters: list[Any]) -> dict[str, Any]:
+        return {"id": envelope["id"], "result": None} if parameters[0] == "finalized" else envelope
+
+    with proxied(pulling.world) as server:
+        server.fault = changed("eth_getBlockByNumber", untagged)
+        assert "say reorg_depth" in pulling.refusal(url=server.url)
+        assert "the day's last block isn't final yet" in pulling.refusal(url=server.url, reorg_depth=3)
+        assert "none of them is final" in pulling.refusal(url=server.url, reorg_depth=1_000)
+        assert pulling.pull(url=server.url, reorg_depth=2).position["block"] == pulling.world.heights["last"]
+
+
+def test_a_pull_that_was_interrupted_does_not_go_on_with_other_wallets(pulling: Pulling) -> None:
+    with proxied(pulling.world) as server:
+        server.fault = with_error("eth_call", -32000, "no")
+        assert "eth_call: error -32000: no" in pulling.refusal(url=server.url)
+        server.fault = None
+        pulling.register(*wallets(pulling.world)[:2])
+        assert "the register of wallets changed since the pull" in pulling.refusal(url=server.url)
+
+
+@pytest.fixture
+def own_world() -> Iterator[World]:
+    """A chain of its own for a test that goes on with it."""
+    with running_chain("2026-03-03T23:00:00") as chain:
+        world = the_day_before(chain)
+        the_day(world)
+        yield world
+
+
+@pytest.fixture
+def own_pulling(own_world: World, tmp_path: Path) -> Pulling:
+    found = Pulling(tmp_path, own_world, [])
+    found.register(*wallets(own_world))
+    return found
+
+
+def finish_day(chain: Chain, day: date) -> None:
+    """Blocks of the day after, until the day's last one is final."""
+    for minute in range(3):
+        chain.mine(f"{day + timedelta(days=1)}T00:0{minute}:00")
+
+
+def test_what_transfers_do_not_explain_is_told_and_kept(own_pulling: Pulling) -> None:
+    world, next_day = own_pulling.world, DAY + timedelta(days=1)
+    midnight(world)
+    own_pulling.pull()
+    pay = calling("Vault", "pay(address,uint256)", world.cold, 10**18)
+    world.sent["paid"] = world.chain.send(world.customer, world.vault, 0, pay)
+    regret = calling("Vault", "payAndRegret(address,uint256)", world.cold, 10**18)
+    world.chain.send(world.customer, world.vault, 0, regret)
+    world.chain.send(world.customer, world.usdc, 0, calling("Token", "rebase(address,uint256)", world.hot, 5))
+    world.chain.mine("2026-03-05T12:00:00")
+    finish_day(world.chain, next_day)
+
+    position = own_pulling.pull(next_day).position
+    assert position["unexplained"] == {"ETH": 2, "USDC": 1}
+    assert sorted(position["named"]) == [
+        "wallet cold has 1.000000000000000000 ETH more than the day before and its transfers explain",
+        "wallet hot has 150.123451 USDC less than the day before and its transfers explain",
+        "wallet vault has 1.000000000000000000 ETH less than the day before and its transfers explain",
+    ]
+    assert own_pulling.amounts(next_day) == {"hot native": 9}
+
+    other = Pulling(own_pulling.folder / "traced", world, [])
+    other.register(*wallets(world))
+    other.pull(native_transfers="traces")
+    assert other.pull(next_day, native_transfers="traces").position["unexplained"] == {"USDC": 1}
+    assert other.amounts(next_day) == {"hot native": 9, "vault trace-0:out": -1, "cold trace-0:in": 1}
+
+
+def test_a_chain_that_was_reorganised_deeper_than_final_is_refused(own_pulling: Pulling) -> None:
+    chain, next_day = own_pulling.world.chain, DAY + timedelta(days=1)
+    snapshot = chain.ask("evm_snapshot")
+    chain.mine("2026-03-04T23:59:59")
+    finish_day(chain, DAY)
+    height = own_pulling.pull().position["block"]
+    assert chain.ask("evm_revert", snapshot)
+    chain.send(own_pulling.world.customer, own_pulling.world.hot, 1)
+    chain.mine("2026-03-04T23:59:59")
+    finish_day(chain, DAY)
+    finish_day(chain, next_day)
+    refusal = own_pulling.refusal(next_day)
+    assert f"block {height} of ethereum was 0x" in refusal
+    assert "reorganised deeper than what counted as final" in refusal
+
+
+def test_a_day_without_blocks_has_the_balances_before_it(own_pulling: Pulling) -> None:
+    chain, next_day = own_pulling.world.chain, DAY + timedelta(days=1)
+    finish_day(chain, next_day)
+    first, second = own_pulling.pull(), own_pulling.pull(next_day)
+    assert first.position == second.position
+    assert own_pulling.rows("wallet_transfers", next_day) == []
+    assert own_pulling.rows("wallet_balances", next_day) == own_pulling.rows("wallet_balances")
+
+
+def test_more_units_than_the_contract_holds_are_refused(own_pulling: Pulling) -> None:
+    world = own_pulling.world
+    mint = calling("Token", "mint(address,uint256)", world.cold, 2**256 - 1)
+    world.chain.send(world.customer, world.usdc, 0, mint)
+    world.chain.mine("2026-03-04T23:59:59")
+    finish_day(world.chain, DAY)
+    refusal = own_pulling.refusal()
+    assert "amount" in refusal
+    assert "before the point (115792089237316195423570985008687907853269984665640564039457" in refusal
