@@ -183,7 +183,10 @@ class Delivery:
             raise AnswerError(f"rows of {batch.table}, which this source doesn't fill", "report this as a defect")
         if isinstance(batch.rows, pa.RecordBatchReader) or batch.delivered_since is not None:
             self._flush()
-            self._write(batch.table, batch.rows, batch.delivered_since)
+            if batch.delivered_since is None:
+                self._write(batch.table, batch.rows)
+            else:
+                self._write_news(batch, batch.delivered_since)
             self._keep(batch.resume)
             return
         self._waiting.append(batch)
@@ -202,19 +205,22 @@ class Delivery:
             self._keep(self._waiting[-1].resume)
         self._waiting = []
 
-    def _write(self, table: str, rows: pa.Table | pa.RecordBatchReader, delivered_since: date | None = None) -> None:
+    def _write(self, table: str, rows: pa.Table | pa.RecordBatchReader) -> None:
         name = f"{table}.{len(self.parts[table]):05}.parquet"
-        part = self.folder / name
-        write_rows(contract.table(table), rows, part)
-        if delivered_since is not None:
-            whole = part.rename(part.with_suffix(".whole"))
-            files = _delivered(self.landing, self.source, table, delivered_since)
-            news = write_news(contract.table(table), whole, [self.landing / file for file in files], part)
-            whole.unlink()
-            if news == 0:
-                part.unlink()
-                return
+        write_rows(contract.table(table), rows, self.folder / name)
         self.parts[table].append(name)
+
+    def _write_news(self, batch: Batch, since: date) -> None:
+        table, name = contract.table(batch.table), f"{batch.table}.{len(self.parts[batch.table]):05}.parquet"
+        whole, part = self.folder / f"{name}.whole", self.folder / name
+        write_rows(table, batch.rows, whole)
+        files = [self.landing / file for file in _delivered(self.landing, self.source, batch.table, since)]
+        news = write_news(table, whole, files, part, table.key if batch.is_known_by_key else table.column_names)
+        whole.unlink()
+        if news == 0:
+            part.unlink()
+        else:
+            self.parts[batch.table].append(name)
 
     def _keep(self, resume: Json) -> None:
         if resume is None:
@@ -257,7 +263,7 @@ class Delivery:
             whole = finished.with_suffix(".whole")
             finished.rename(whole)
             delivered = [self.landing / file for file in _delivered(self.landing, self.source, feed.table)]
-            rows = write_news(table, whole, delivered, finished)
+            rows = write_news(table, whole, delivered, finished, table.column_names)
             if rows == 0:
                 return
         place = f"{feed.table}/date={self.order.day}/{self.source}.parquet"

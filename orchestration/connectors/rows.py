@@ -5,7 +5,7 @@ What belongs here: casting, refusing, writing. What doesn't: where files lie (``
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import duckdb
@@ -25,6 +25,7 @@ def connection() -> duckdb.DuckDBPyConnection:
     opened = duckdb.connect()
     opened.execute("set TimeZone = 'UTC'")
     opened.execute("set preserve_insertion_order = true")
+    opened.execute("set enable_progress_bar = false")  # it would be printed among what a command says
     create_cast_macros(opened)
     return opened
 
@@ -33,7 +34,7 @@ def write_rows(table: Table, rows: pa.Table | pa.RecordBatchReader, path: Path) 
     """Write rows as the contract's columns and types; return how many.
 
     Raises AnswerError, naming row, column and value, for a value that the contract can't hold exactly, for a column it
-    doesn't know, and for one that it requires and that is missing; and the SourceError that reading ``rows`` raised. The
+    doesn't know, and for one that it requires and that is missing; and the SourceError that reading ``rows`` met. The
     file is then incomplete and must not be used.
     """
     failure: list[SourceError] = []
@@ -92,14 +93,15 @@ def merge_parts(parts: list[Path], path: Path) -> None:
         database.execute(f"copy (select * from read_parquet({listed})) to {quoted(str(path))} {_PARQUET}")
 
 
-def write_news(table: Table, part: Path, delivered: list[Path], path: Path) -> int:
-    """Write the rows of ``part`` that none of the files ``delivered`` holds, in order of key; return how many."""
+def write_news(table: Table, part: Path, delivered: list[Path], path: Path, alike: Sequence[str]) -> int:
+    """Write the rows of ``part`` that none of the files ``delivered`` holds, in order of key; return how many.
+
+    A file holds a row if it has one with the same values in the columns ``alike``.
+    """
     # A join keeps the few new rows in memory; EXCEPT would keep all that was delivered.
-    alike = " and ".join(
-        f"part.{identifier(name)} is not distinct from held.{identifier(name)}" for name in table.column_names
-    )
+    same = " and ".join(f"part.{identifier(name)} is not distinct from held.{identifier(name)}" for name in alike)
     held = "[" + ", ".join(quoted(str(file)) for file in delivered) + "]"
-    known = f" anti join read_parquet({held}) as held on {alike}" if delivered else ""
+    known = f" anti join read_parquet({held}) as held on {same}" if delivered else ""
     order = ", ".join(f"part.{identifier(name)}" for name in table.identity)
     with connection() as database:
         database.execute(

@@ -67,3 +67,12 @@ def test_a_stream_that_the_source_stops_says_what_the_source_said(tmp_path: Path
     delivery = Delivery(tmp_path, "books", "sample", Order(FIRST), FEEDS, "digest")
     with pytest.raises(UnreachableError, match="the server went away; start it"):
         delivery.add(Batch("reported_figures", stream))
+
+
+def test_rows_can_be_known_by_their_key_alone(tmp_path: Path) -> None:
+    deliver(tmp_path, FIRST, (rows(("fees", "2")), None))
+    delivery = Delivery(tmp_path, "books", "sample", Order(SECOND), FEEDS, "digest")
+    again = rows(("fees", "3"), ("late", "4"))
+    delivery.add(Batch("reported_figures", again, delivered_since=FIRST, is_known_by_key=True))
+    (file,) = delivery.land({}, datetime(2026, 11, 23)).files
+    assert pq.ParquetFile(tmp_path / file.file).read()["line"].to_pylist() == ["late"]

@@ -63,16 +63,22 @@ class Server:
     ``psql`` is the start of a command that talks to it.
     """
 
-    def __init__(self, folder: Path, settings: Mapping[str, str]) -> None:
-        """Write the cluster's files; ``folder`` must be empty."""
+    def __init__(self, folder: Path, settings: Mapping[str, str], replica_of: Server | None = None) -> None:
+        """Write the cluster's files; ``folder`` must be empty. A replica is a copy of another, stopped server's."""
         self.folder, self.data, self.settings = folder, folder / "data", dict(settings)
         self._user = _unprivileged_user() if os.geteuid() == 0 else None
         self._process: subprocess.Popen[bytes] | None = None
         if self._user is not None:
             shutil.chown(folder, self._user)
         self._programs = self._usable_programs()
-        options = ("-X", "-q", "-v", "ON_ERROR_STOP=1", "-h", str(folder), "-U", "ringfence")
-        self.psql: tuple[str, ...] = (str(self._programs / "psql"), *options, "postgres")
+        self.psql = self._psql("postgres")
+        if replica_of is not None:
+            shutil.copytree(replica_of.data, self.data)
+            (self.data / "standby.signal").touch()
+            for path in (self.data, *self.data.rglob("*")):
+                if self._user is not None:
+                    shutil.chown(path, self._user)
+            return
         setup = [str(self._programs / "initdb"), "-D", str(self.data), "-U", "ringfence", "-A", "trust"]
         setup += ["--no-sync", "--locale=C", "-E", "UTF8"]
         subprocess.run(setup, check=True, capture_output=True, user=self._user, cwd=folder)  # noqa: S603
@@ -87,9 +93,14 @@ class Server:
         shutil.copytree(found.parent, copied, symlinks=True)
         return copied / "bin"
 
-    def run(self, sql: str) -> str:
+    def _psql(self, database: str) -> tuple[str, ...]:
+        options = ("-X", "-q", "-v", "ON_ERROR_STOP=1", "-h", str(self.folder), "-U", "ringfence")
+        return (str(self._programs / "psql"), *options, database)
+
+    def run(self, sql: str, database: str = "postgres") -> str:
         """Execute statements; return what they print, as CSV without header."""
-        done = subprocess.run([*self.psql, "--csv", "-t", "-c", sql], check=True, capture_output=True, text=True)  # noqa: S603
+        command = [*self._psql(database), "--csv", "-t", "-c", sql]
+        done = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603
         return done.stdout
 
     def start(self) -> None:
@@ -107,6 +118,11 @@ class Server:
             self._process.send_signal(signal.SIGINT)
             self._process.wait(timeout=60)
             self._process = None
+
+    def ensure_started(self) -> None:
+        """Start it if it was stopped."""
+        if self._process is None:
+            self.start()
 
     def reload(self) -> None:
         """Let it read its configuration files again."""
@@ -129,14 +145,35 @@ class Server:
 @contextmanager
 def server(settings: Mapping[str, str]) -> Iterator[Server]:
     """Start a server on a new cluster in a temporary folder; remove it afterwards."""
+    with _folder() as folder, _running(Server(folder, settings)) as running:
+        yield running
+
+
+@contextmanager
+def replica_of(primary: Server) -> Iterator[Server]:
+    """Start a replica that has a running server's state and hears nothing more of it; remove it afterwards."""
+    with _folder() as folder:
+        primary.stop()
+        replica = Server(folder, primary.settings, replica_of=primary)
+        primary.start()
+        with _running(replica) as running:
+            yield running
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="ringfence-postgresql-"))
     try:
-        running = Server(folder, settings)
-        try:
-            running.start()
-            yield running
-        finally:
-            running.stop()
+        yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         (folder.parent / f"{folder.name}.log").unlink(missing_ok=True)
+
+
+@contextmanager
+def _running(server: Server) -> Iterator[Server]:
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
