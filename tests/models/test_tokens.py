@@ -27,6 +27,8 @@ TOKENS: dict[str, dict[str, str]] = {
     "MOST": {},
     "VENUE": {},
     "FIATLIKE": {"asset_class": "fiat", "issuer_entity_id": "op"},
+    "AFTERWARDS": {},
+    "MIDNIGHT": {"issuer_entity_id": "op"},
     "EMPTY": {"issuer_entity_id": "op"},
     "NOMARKET": {"issuer_entity_id": "op"},
     "NOVOLATILITY": {"issuer_entity_id": "op"},
@@ -113,6 +115,8 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
         "token_supply": [
             {"asset": "HALF", "as_of": "2022-01-01T10:00:00", "circulating": "2000", "total": "5000"},
             {"asset": "MOST", "as_of": "2022-01-01T10:00:00", "circulating": "2000", "total": "5000"},
+            {"asset": "AFTERWARDS", "as_of": "2022-01-02T00:30:00", "circulating": "1", "partition_date": FIRST},
+            {"asset": "AFTERWARDS", "as_of": "2022-01-03T00:30:00", "circulating": "9", "partition_date": SECOND},
         ],
         "market_depth": [
             depth("XT", "a", "1000", "0.08"),
@@ -124,6 +128,8 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
             depth("SMALL", "a", "1000000", "0.01"),
             depth("SPECK", "a", "1000000", "0.01"),
             depth("UNPRICED", "a", "1000", "0.08"),
+            {**depth("MIDNIGHT", "a", "7", "0.08"), "as_of": "2022-01-02T00:30:00", "partition_date": FIRST},
+            {**depth("MIDNIGHT", "a", "5", "0.08"), "as_of": "2022-01-03T00:30:00", "partition_date": SECOND},
         ],
         "wallets": [
             wallet("house", "op", "house"),
@@ -181,6 +187,15 @@ def test_each_coin_is_pooled_once_and_customers_coins_never(warehouse: Warehouse
     row = own_token(warehouse, "XT")
     assert row is not None
     assert row["pool_quantity"] == Decimal("200")
+
+
+def test_supply_and_depth_belong_to_the_day_that_they_were_delivered_for(warehouse: Warehouse) -> None:
+    supply = "select as_of_date, circulating from intermediate.int_tokens__supply_daily where asset = 'AFTERWARDS'"
+    assert {row["as_of_date"]: row["circulating"] for row in warehouse.query(supply)} == {FIRST: 1, SECOND: 9}
+    for day, volume in ((FIRST, 7), (SECOND, 5)):
+        row = own_token(warehouse, "MIDNIGHT", day)
+        assert row is not None
+        assert row["average_daily_volume_usd"] == volume
 
 
 def square_root_law(mark: Decimal, volume: Decimal, volatility: Decimal) -> tuple[Decimal, Decimal]:

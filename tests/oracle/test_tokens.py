@@ -91,6 +91,11 @@ def test_the_group_holds_more_than_half_of_a_token(circulating: str, expected: s
     assert tokens.own_token_reason("ONE", DAY) == expected
 
 
+def test_a_supply_stamped_after_midnight_is_of_the_day_it_was_delivered_for() -> None:
+    supply = [{"asset": "ONE", "as_of": "2026-01-02", "circulating": "201", "partition": "2026-01-01"}]
+    assert world(token_supply=supply, **holdings()).tokens.circulating("ONE", DAY) == 201
+
+
 def test_a_token_priced_only_by_the_operators_venue_is_own() -> None:
     own = {"asset": "ONE", "price_usd": "4", "source": "OPERATOR"}
     other = {"asset": "ONE", "price_usd": "4", "source": "market"}

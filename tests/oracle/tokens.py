@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from tests.oracle.books import Books, day_end
+from tests.oracle.books import Books, Row
 from tests.oracle.decimals import HUNDRED, ONE, ZERO, product, quotient, rounded, square_root, total
-from tests.oracle.ledger import Ledger
+from tests.oracle.ledger import Ledger, day_of_snapshot
 from tests.oracle.policy import Policy
-from tests.oracle.prices import NUMERAIRE, Prices, last_row_per_source
+from tests.oracle.prices import NUMERAIRE, Prices
 from tests.oracle.relations import Relations
 from tests.oracle.wallets import Wallets, normalised_address
 
@@ -93,9 +93,14 @@ class Tokens:
         return total(by_place.values()) + self.ledger.liability(asset, day, "affiliate")
 
     def circulating(self, asset: str, day: date) -> Decimal | None:
-        """Units in circulation by the last row before the end of the day."""
-        rows = [row for row in self.books.rows("token_supply") if row["asset"] == asset and row["as_of"] < day_end(day)]
-        return max(rows, key=lambda row: row["as_of"])["circulating"] if rows else None
+        """Units in circulation by the last row of the day or before it."""
+        rows = self._until("token_supply", asset, day)
+        return rows[-1]["circulating"] if rows else None
+
+    def _until(self, table: str, asset: str, day: date) -> list[Row]:
+        """Rows about the asset that belong to the day or one before it, in their order."""
+        rows = [row for row in self.books.rows(table) if row["asset"] == asset and day_of_snapshot(row) <= day]
+        return sorted(rows, key=lambda row: (day_of_snapshot(row), row["as_of"]))
 
     def own_token_reason(self, asset: str, day: date) -> str | None:
         """Why the asset is an own token on the day; None if it isn't."""
@@ -140,9 +145,10 @@ class Tokens:
     def _market(self, asset: str, day: date) -> tuple[Decimal | None, Decimal | None]:
         """Lowest average daily volume outside the operator's venue, and the highest volatility that goes with it."""
         venues = self.own_venues()
+        latest = {row["source"]: row for row in self._until("market_depth", asset, day)}
         rows = [
             row
-            for row in last_row_per_source(self.books.rows("market_depth"), asset, day)
+            for row in latest.values()
             if row["source"].lower() not in venues and row["volume_30d_avg_usd"] is not None
         ]
         if not rows:

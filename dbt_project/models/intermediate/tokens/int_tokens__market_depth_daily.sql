@@ -14,12 +14,12 @@ last_of_day as (
         stated.source,
         stated.volume_30d_avg_usd,
         stated.volatility_30d,
-        cast(stated.as_of as date) as from_date
+        stated.as_of_date as from_date
     from {{ ref('stg_landing__market_depth') }} as stated
     anti join own_venues on lower(trim(stated.source)) = own_venues.source_name
     qualify
         row_number() over (
-            partition by stated.asset, stated.source, cast(stated.as_of as date) order by stated.as_of desc
+            partition by stated.asset, stated.source, stated.as_of_date order by stated.as_of desc
         ) = 1
 ),
 

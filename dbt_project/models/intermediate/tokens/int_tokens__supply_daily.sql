@@ -6,10 +6,10 @@ with days as (
 last_of_day as (
     select
         asset,
-        cast(as_of as date) as from_date,
+        as_of_date as from_date,
         circulating
     from {{ ref('stg_landing__token_supply') }}
-    qualify row_number() over (partition by asset, cast(as_of as date) order by as_of desc) = 1
+    qualify row_number() over (partition by asset, as_of_date order by as_of desc) = 1
 ),
 
 supply_intervals as (
