@@ -248,7 +248,6 @@ def test_check_digits_of_an_iban(good: str) -> None:
     [
         ([("w", "DE00370400440532013000")], (), "wrong check digits"),
         ([("w", OPERATING)], ("123",), "account 123 isn't registered"),
-        ([("w", OPERATING), ("v", f"{OPERATING[:4]} {OPERATING[4:]}")], (), "as wallet w and as v"),
     ],
 )
 def test_a_wrong_register_is_refused(wallets: list[tuple[str, str]], wanted: tuple[str, ...], says: str) -> None:
@@ -258,7 +257,7 @@ def test_a_wrong_register_is_refused(wallets: list[tuple[str, str]], wanted: tup
 
 def test_only_the_accounts_of_this_source_are_expected() -> None:
     registered = [RegisteredWallet("w", OPERATING), RegisteredWallet("v", "0042 / 17")]
-    assert wallets_by_account(registered, ["0042-17"]) == {"004217": "v"}
+    assert wallets_by_account(registered, ["0042-17"]) == {"004217": ("v",)}
 
 
 # CAMT.053
@@ -805,6 +804,15 @@ def test_an_account_that_is_not_registered_is_told(bank: Bank) -> None:
     bank.pull(DAY)
     assert any(f"account {RESERVE} isn't registered" in heard for heard in bank.heard)
     assert bank.balances() == [("2026-03-04", "5")]
+
+
+def test_an_account_that_is_listed_under_two_wallets_is_left_to_the_checks(bank: Bank) -> None:
+    bank.wallets.append(("again", f"{OPERATING[:4]} {OPERATING[4:]}"))
+    bank.write("1", day_statement("2026-03-04", "0", "5", Line("5", reference="R")))
+    rows = bank.pull(DAY)
+    assert [row["wallet_id"] for row in rows["wallet_balances"]] == ["operating", "again"]
+    name = f"bank:{OPERATING}:R"
+    assert [row["transfer_id"] for row in rows["wallet_transfers"]] == [name, f"{name}:again"]
 
 
 def test_formats_name_one_account_differently(bank: Bank) -> None:

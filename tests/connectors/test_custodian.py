@@ -376,10 +376,10 @@ def test_accounts_are_named_in_the_configuration_and_added_up(custodian: Custodi
         custodian.pull()
 
 
-def test_an_address_of_two_wallets_is_refused(custodian: Custodian) -> None:
+def test_an_account_that_is_listed_under_two_wallets_is_left_to_the_checks(custodian: Custodian) -> None:
     custodian.wallets.append(("w3", "a 1"))
-    with pytest.raises(ConfigurationError, match="as wallet w1 and as w3"):
-        custodian.pull()
+    custodian.answer = lambda _: BOTH
+    assert [row[0] for row in custodian.pull()] == ["w1", "w2", "w3"]
 
 
 def test_balances_may_be_pairs_of_names_and_amounts(custodian: Custodian) -> None:

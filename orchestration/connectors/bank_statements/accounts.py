@@ -32,20 +32,16 @@ def is_iban(account: str) -> bool:
     return int("".join(str(int(sign, 36)) for sign in account[4:] + account[:4])) % 97 == 1
 
 
-def wallets_by_account(wallets: Iterable[RegisteredWallet], wanted: Iterable[str] = ()) -> dict[str, str]:
-    """The wallet of each registered account number; only the ``wanted`` ones if there are any.
+def wallets_by_account(wallets: Iterable[RegisteredWallet], wanted: Iterable[str] = ()) -> dict[str, tuple[str, ...]]:
+    """The wallets of each registered account number; only of the ``wanted`` ones if there are any.
 
-    Raises ConfigurationError for a wanted account that isn't registered, an IBAN with wrong check digits, and an
-    account that is registered as two wallets.
+    An account that is listed under several wallets has all of them: that it counts once is the warehouse's to say.
+    Raises ConfigurationError for a wanted account that isn't registered, and an IBAN with wrong check digits.
     """
-    found: dict[str, str] = {}
+    found: dict[str, tuple[str, ...]] = {}
     for wallet in wallets:
         account = normalised_account(wallet.address)
-        if found.setdefault(account, wallet.wallet_id) != wallet.wallet_id:
-            raise ConfigurationError(
-                f"account {account} is registered as wallet {found[account]} and as {wallet.wallet_id}; correct the"
-                " register of wallets"
-            )
+        found[account] = (*found.get(account, ()), wallet.wallet_id)
     chosen = [normalised_account(account) for account in wanted] or list(found)
     for account in chosen:
         if account not in found:

@@ -210,9 +210,9 @@ class _Pull:
             return
         if statement.closes_on < self.order.day:
             self.report(f"{statement.place} of {statement.closes_on} comes late")
-        wallet, asset = self.wallets[statement.account], self._asset(statement.currency)
-        self.records.add_balance(wallet, asset, statement.closing, as_of)
-        self.records.add_transfers(statement, wallet, asset, previous, as_of, self.naming, self.kinds)
+        wallets, asset = self.wallets[statement.account], self._asset(statement.currency)
+        self.records.add_balance(wallets, asset, statement.closing, as_of)
+        self.records.add_transfers(statement, wallets, asset, previous, as_of, self.naming, self.kinds)
 
     def _asset(self, currency: str) -> str:
         return self.settings.assets.get(currency, currency)
@@ -220,14 +220,14 @@ class _Pull:
     def account_for_every_wallet(self) -> None:
         """Say of every expected account and currency what it held at the day's end, or that it is missing."""
         for account in sorted(set(self.wallets) - {chain.account for chain in self.chains.values()}):
-            wallet = self.wallets[account]
+            wallet = self.wallets[account][0]
             self._miss(f"no statement of account {account} (wallet {wallet}) has come, up to {self.order.day}")
         for _, chain in sorted(self.chains.items()):
             if chain.account not in self.wallets or chain.day == self.order.day:
                 continue
             if chain.closing is not None and chain.stands_still(self.order.day, self.connector.closed_days):
-                wallet, as_of = self.wallets[chain.account], chain.stand_still(self.order.day)
-                self.records.add_balance(wallet, self._asset(chain.currency), chain.closing, as_of)
+                wallets, as_of = self.wallets[chain.account], chain.stand_still(self.order.day)
+                self.records.add_balance(wallets, self._asset(chain.currency), chain.closing, as_of)
             else:
                 self._miss(
                     f"no statement of account {chain.account} in {chain.currency} closes on {self.order.day}; the last"

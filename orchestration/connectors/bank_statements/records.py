@@ -6,7 +6,7 @@ What belongs here: identifiers and types of transfers, columns. What doesn't: wh
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -45,37 +45,41 @@ class Records:
     balances: dict[str, list[Any]] = field(default_factory=lambda: {name: [] for name in BALANCE_COLUMNS})
     transfers: dict[str, list[Any]] = field(default_factory=lambda: {name: [] for name in TRANSFER_COLUMNS})
 
-    def add_balance(self, wallet: str, asset: str, balance: Decimal, as_of: datetime) -> None:
+    def add_balance(self, wallets: Iterable[str], asset: str, balance: Decimal, as_of: datetime) -> None:
         """A closing balance; negative for an overdraft."""
-        for name, value in zip(BALANCE_COLUMNS, (wallet, asset, format(balance, "f"), as_of), strict=True):
-            self.balances[name].append(value)
+        for wallet in wallets:
+            for name, value in zip(BALANCE_COLUMNS, (wallet, asset, format(balance, "f"), as_of), strict=True):
+                self.balances[name].append(value)
 
     def add_transfers(
         self,
         statement: Statement,
-        wallet: str,
+        wallets: Sequence[str],
         asset: str,
         previous: datetime | None,
         as_of: datetime,
         naming: Naming,
         kinds: Kinds,
     ) -> None:
-        """A statement's entries. The bank had recorded them by the close that they are in, whenever it wrote so."""
+        """A statement's entries. The bank had recorded them by the close that they are in, whenever it wrote so.
+
+        An account that is listed under a second wallet has them there too, the identifier followed by that wallet.
+        """
         for number, entry in enumerate(statement.entries, start=1):
-            counterparty = kinds.wallets.get(entry.counterparty or "")
-            row = (
-                naming.base(statement, number, entry),
-                wallet,
-                entry.counterparty,
-                counterparty,
-                asset,
-                format(entry.amount, "f"),
-                kinds.of(entry),
-                moved_at(entry, statement, previous, as_of),
-                as_of,
-            )
-            for name, value in zip(TRANSFER_COLUMNS, row, strict=True):
-                self.transfers[name].append(value)
+            for place, wallet in enumerate(wallets):
+                row = (
+                    naming.base(statement, number, entry) + (f":{wallet}" if place else ""),
+                    wallet,
+                    entry.counterparty,
+                    next(iter(kinds.wallets.get(entry.counterparty or "", ())), None),
+                    asset,
+                    format(entry.amount, "f"),
+                    kinds.of(entry),
+                    moved_at(entry, statement, previous, as_of),
+                    as_of,
+                )
+                for name, value in zip(TRANSFER_COLUMNS, row, strict=True):
+                    self.transfers[name].append(value)
 
     def number_repeated_names(self, landed: Iterable[str]) -> None:
         """Tell transfers of one reference apart from those here and those that landed: the second ends in ``:2``."""
@@ -110,7 +114,7 @@ class Kinds:
     ``wallets`` are all registered bank accounts, ``codes`` what the configuration says of the bank's codes.
     """
 
-    wallets: Mapping[str, str]
+    wallets: Mapping[str, Sequence[str]]
     codes: Mapping[str, str]
 
     def of(self, entry: Entry) -> str:

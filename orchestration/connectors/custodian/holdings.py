@@ -75,23 +75,23 @@ class Register:
             )
         self.expected = set(settings.wallets) or set(settings.accounts.values()) or known
         self._accounts, self._settings = settings.accounts, settings
-        self._by_address: dict[str, str] = {}
+        self._by_address: dict[str, tuple[str, ...]] = {}
         for found in registered:
-            address = _spelled(found.address)
-            if address and self._by_address.setdefault(address, found.wallet_id) != found.wallet_id:
-                raise ConfigurationError(
-                    f"account {address} is registered as wallet {self._by_address[address]} and as {found.wallet_id};"
-                    " correct the register of wallets"
-                )
+            if address := _spelled(found.address):
+                self._by_address[address] = (*self._by_address.get(address, ()), found.wallet_id)
 
-    def wallet_of(self, line: Line, report: Callable[[str], None]) -> str | None:
-        """The wallet, None for an account to be left out; raise AnswerError for one that isn't registered."""
-        wallet = self._accounts.get(line.account) or self._by_address.get(_spelled(line.account))
-        if wallet in self.expected:
-            return wallet
-        if wallet is not None:
-            report(f"{line.place} is left out: wallet {wallet} isn't one of this source")
-            return None
+    def wallets_of(self, line: Line, report: Callable[[str], None]) -> tuple[str, ...]:
+        """Its wallet, none for an account to be left out; raise AnswerError for one that isn't registered.
+
+        An account that is listed under several wallets has all of them: that it counts once is the warehouse's to say.
+        """
+        named = self._accounts.get(line.account)
+        wallets = (named,) if named is not None else self._by_address.get(_spelled(line.account), ())
+        if expected := tuple(wallet for wallet in wallets if wallet in self.expected):
+            return expected
+        if wallets:
+            report(f"{line.place} is left out: wallet {wallets[0]} isn't one of this source")
+            return ()
         if self._settings.unregistered_accounts == "refuse":
             raise AnswerError(
                 f"{line.place}: account {line.account[:60]!r} holds {line.asset} and isn't registered as a wallet",
@@ -99,7 +99,7 @@ class Register:
                 " leave_out",
             )
         report(f"{line.place} is left out: account {line.account[:60]!r} isn't registered")
-        return None
+        return ()
 
 
 def _spelled(address: str) -> str:
@@ -117,8 +117,8 @@ def balances_of(
     listed: dict[tuple[str, str, datetime], Line] = {}
     totals: dict[tuple[str, str, datetime], Decimal] = {}
     for line in lines:
-        wallet = register.wallet_of(line, report)
-        if wallet is None:
+        wallets = register.wallets_of(line, report)
+        if not wallets:
             continue
         asset = settings.assets.get(line.asset, line.asset)
         before = listed.setdefault((line.account, asset, line.as_of), line)
@@ -129,8 +129,9 @@ def balances_of(
                 f"{line.place}: the balance of {line.asset} in account {line.account[:60]!r} is listed twice",
                 "see which one is right, or choose a column that tells them apart as account",
             )
-        key = (wallet, asset, line.as_of)
-        totals[key] = EXACT.add(totals.get(key, Decimal(0)), line.balance)
+        for wallet in wallets:
+            key = (wallet, asset, line.as_of)
+            totals[key] = EXACT.add(totals.get(key, Decimal(0)), line.balance)
     keys = sorted(totals)
     return {
         "wallet_id": [wallet for wallet, _, _ in keys],
