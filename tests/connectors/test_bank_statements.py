@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -23,7 +24,7 @@ from orchestration.connectors.bank_statements.connector import BankStatementsCon
 from orchestration.connectors.bank_statements.mt940 import mt940_pages
 from orchestration.connectors.bank_statements.statements import Statement, whole_statements
 from orchestration.connectors.base import Completed, Json, Order, Services
-from orchestration.connectors.errors import AnswerError, EmptyAnswerError, IncompleteError, LimitError
+from orchestration.connectors.errors import AnswerError, EmptyAnswerError, IncompleteError, LimitError, SourceError
 from orchestration.connectors.limits import Limits
 from orchestration.connectors.register import RegisteredWallet
 from orchestration.errors import ConfigurationError
@@ -881,3 +882,23 @@ def test_the_example_is_a_configuration_with_every_key() -> None:
     (section,) = yaml.safe_load(path.read_text(encoding="utf-8")).values()
     assert set(section) == set(BankStatementsConfiguration.model_fields)
     BankStatementsConfiguration.model_validate(section)
+
+
+def test_whatever_is_changed_in_a_file_it_is_refused_in_words_or_still_adds_up() -> None:
+    details = BATCH.format(count=2, parts=part("A", "1") + part("B", "1"))
+    lines = [Line("1.5", reference="R", counterparty=CUSTOMER, end_to_end="E"), Line("-2", details=details)]
+    files = [camt(camt_statement(OPERATING, "10", "9.5", lines), *camt_in_pages()), GOOD.encode()]
+    chance = random.Random(7)
+    for number in range(400):
+        content = bytearray(files[number % 2])
+        for _ in range(chance.choice((1, 1, 2))):
+            start = chance.randrange(len(content))
+            removed = chance.randrange(4)
+            content[start : start + removed] = bytes(chance.choices(b"0123456789,.:<>/&CDR\n -", k=chance.randrange(4)))
+        try:
+            statements = list(whole_statements(module._pages(bytes(content), "f", Limits())))
+        except SourceError as refusal:
+            assert "\n" not in str(refusal)
+            continue
+        for statement in statements:
+            assert statement.opening + sum(entry.amount for entry in statement.entries) == statement.closing
