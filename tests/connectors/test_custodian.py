@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from orchestration.connectors.base import Clock, Completed, Json, Order, Services, SourceConfiguration
+from orchestration.connectors.configuration import Source
 from orchestration.connectors.custodian import CustodianApiConnector, CustodianFilesConnector, holdings
 from orchestration.connectors.custodian.api import CustodianApiConfiguration
 from orchestration.connectors.custodian.files import CustodianFilesConfiguration
@@ -27,6 +28,8 @@ from orchestration.connectors.errors import (
     TooLateError,
 )
 from orchestration.connectors.http import HttpClient, Response
+from orchestration.connectors.kinds import kinds_by_name
+from orchestration.connectors.pulling import pull_day
 from orchestration.connectors.register import RegisteredWallet, registered_wallets
 from orchestration.contract import table
 from orchestration.errors import ConfigurationError
@@ -593,6 +596,27 @@ def test_a_correction_comes_late_with_the_day_that_finds_it(files: Files) -> Non
     files.write("a.csv", "A1,BTC,5,2026-03-04")
     files.write("b.csv", "A1,BTC,6,2026-03-05")
     assert files.pull(DAY + timedelta(1)) == [("2026-03-04T23:59:59", "5"), ("2026-03-05T23:59:59", "6")]
+
+
+def test_files_that_go_on_from_the_month_before_land_what_is_new(tmp_path: Path) -> None:
+    names, landing, folder = table("wallets").column_names, tmp_path / "landing", tmp_path / "files"
+    (landing / "wallets").mkdir(parents=True)
+    folder.mkdir()
+    lines = [",".join(names), ",".join(wallet("w1", "A1").get(name) or "" for name in names)]
+    (landing / "wallets" / "w.csv").write_text("\n".join(lines) + "\n")
+    columns = {"account": "account", "asset": "asset", "balance": "balance", "as_of": "day"}
+    section = {"kind": "custodian_files", "folder": str(folder), "files": "*.csv", "columns": columns}
+    configuration = CustodianFilesConfiguration.model_validate(section)
+    source = Source("c", kinds_by_name()["custodian_files"], configuration)
+    clock = Clock(now=lambda: datetime(2026, 3, 10))
+    rows, landed = ["account,asset,balance,day"], []
+    for number in range(4, 7):
+        rows.append(f"A1,BTC,{number},2026-03-0{number}")
+        (folder / f"{number}.csv").write_text("\n".join(rows) + "\n")
+        manifest = pull_day(source, landing, date(2026, 3, number), clock)
+        assert manifest is not None
+        landed.append([file.rows for file in manifest.files])
+    assert landed == [[1], [1], [1]]
 
 
 def test_two_files_may_say_the_same_and_nothing_else(files: Files) -> None:

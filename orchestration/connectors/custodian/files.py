@@ -137,7 +137,10 @@ class CustodianFilesConnector(Connector):
         of_today = zip(balances["wallet_id"], balances["as_of"], strict=True)
         spoken_of = {wallet for wallet, as_of in of_today if order.since <= as_of < order.until}
         require_every_wallet(spoken_of, register, order.day)
-        yield Batch("wallet_balances", self.table_of(balances))
+        # Files often hold the days before too; what was delivered of them doesn't land again.
+        earliest = min((as_of.date() for as_of in balances["as_of"]), default=order.day)
+        since = earliest if earliest < order.day else None
+        yield Batch("wallet_balances", self.table_of(balances), delivered_since=since)
         yield Completed({"first_day": first_day.isoformat(), "files": intake.seen})
 
     def _due(self, intake: Intake, arrived: ArrivedFile, since: date) -> Iterator[Line]:
