@@ -10,10 +10,14 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
-from orchestration.connectors.base import Order
+from orchestration.connectors.base import Clock, Order
+from orchestration.connectors.configuration import Source
 from orchestration.connectors.errors import AnswerError, IncompleteError, SourceError, TooLateError
+from orchestration.connectors.kinds import kinds_by_name
+from orchestration.connectors.pulling import pull_day
 from orchestration.connectors.venue import VenueConfiguration, VenueConnector
 from orchestration.errors import ConfigurationError
 from tests.connectors import web
@@ -30,6 +34,7 @@ from tests.connectors.venues import (
     milliseconds,
     okx,
     pulled,
+    ticking,
 )
 
 NOON = datetime(2026, 3, 4, 12)
@@ -191,24 +196,31 @@ def account(tmp_path: Path, keys: dict[str, str]) -> Iterator[tuple[Binance, Cal
 Account = tuple[Binance, Callable[..., VenueConnector]]
 
 
-def test_transfers_go_on_from_the_balance_before_and_come_once(account: Account) -> None:
+def test_transfers_go_on_from_the_balance_before_and_come_once(account: Account, tmp_path: Path) -> None:
     venue, open_account = account
-    _, position = pulled(open_account())
-    assert position["as_of"] == position["transfers"]["until"] == ANSWERED.isoformat()
-    assert "binance-1:deposit:d0" in position["transfers"]["seen"]
+    source = Source("binance", kinds_by_name()["venue"], open_account().configuration)
+    landing = tmp_path / "landing"
+    landing.mkdir()
+
+    def pull(days: int) -> list[str]:
+        day, now = DAY + timedelta(days=days), ANSWERED + timedelta(days=days)
+        venue.moment = now
+        manifest = pull_day(source, landing, day, Clock(now=lambda: now, sleep=lambda _: None, monotonic=ticking()))
+        assert manifest is not None
+        assert manifest.position["as_of"] == now.isoformat()
+        return (
+            pq.ParquetFile(landing / f"wallet_transfers/date={day}/binance.parquet").read()["transfer_id"].to_pylist()
+        )
+
+    first = pull(0)
+    assert {"binance-1:deposit:d1", "binance-1:deposit:d3", "binance-1:deposit:d4"} <= set(first)
+    assert "binance-1:deposit:d0" not in first  # it is in the first balance
     # Two days are missed; what was pending is credited, and something new came on the first of them.
-    venue.moment = ANSWERED + timedelta(days=3)
-    venue.deposits = [{**one, "status": 1, "successTime": milliseconds(ANSWERED) + 9} for one in DEPOSITS]
+    credited = {"status": 1, "successTime": milliseconds(ANSWERED) + 9}
+    venue.deposits = [DEPOSITS[0], *({**one, **credited} for one in DEPOSITS[1:])]
     venue.deposits.append({**DEPOSITS[0], "id": "d6", "insertTime": milliseconds(ANSWERED) + 7})
-    source = open_account()
-    object.__setattr__(source.services.clock, "now", lambda: venue.moment)
-    rows, after = pulled(source, Order(DAY + timedelta(days=3), position))
-    assert [row["transfer_id"] for row in rows["wallet_transfers"]] == [
-        "binance-1:deposit:d6",
-        "binance-1:deposit:d2",
-        "binance-1:deposit:d5",
-    ]
-    assert set(after["transfers"]["seen"]) >= {f"binance-1:deposit:d{number}" for number in range(7)}
+    assert pull(3) == [f"binance-1:deposit:{name}" for name in ("d2", "d5", "d6")]
+    assert pull(4) == []
 
 
 def test_fees_within_the_amount_are_no_rows(account: Account) -> None:

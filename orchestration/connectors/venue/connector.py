@@ -6,6 +6,7 @@ What belongs here: putting the parts together. What doesn't: what each part asks
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -15,7 +16,7 @@ from orchestration.connectors.venue.balances import held
 from orchestration.connectors.venue.configuration import VenueConfiguration
 from orchestration.connectors.venue.exchange import Exchange
 from orchestration.connectors.venue.markets import Markets
-from orchestration.connectors.venue.transfers import Moved, moved
+from orchestration.connectors.venue.transfers import moved
 
 
 class VenueConnector(Connector):
@@ -91,10 +92,15 @@ class VenueConnector(Connector):
         yield Batch("wallet_balances", self.table_of(columns))
         position: dict[str, Any] = {"day": order.day.isoformat(), "as_of": moment.isoformat()}
         if settings.transfers is not None:
-            before = Moved.of(order.position)
-            rows, after = moved(self.exchange, settings, wallet, order, moment, before)
-            yield Batch("wallet_transfers", self.table_of(rows))
-            position["transfers"] = after.as_json()
+            before = order.position or {}
+            first = datetime.fromisoformat(before.get("transfers_since") or order.since.isoformat())
+            last = datetime.fromisoformat(before["as_of"]) if "as_of" in before else order.since
+            since = min(last, moment) - timedelta(days=settings.transfers.lookback_days)
+            rows = self.table_of(moved(self.exchange, settings, wallet, since, moment, first))
+            # A delivery reaches into the day after its own, so what is listed may have come with the day before.
+            known = since.date() - timedelta(days=1)
+            yield Batch("wallet_transfers", rows, delivered_since=known, is_known_by_key=True)
+            position["transfers_since"] = first.isoformat()
         yield Completed(position)
 
     def _registered(self, address: str, order: Order) -> str:

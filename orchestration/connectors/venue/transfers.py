@@ -4,19 +4,17 @@ What belongs here: reading them to their true end, and each once. What doesn't: 
 
 A venue lists a transfer when it is begun and says later that it is done. Only what is done is delivered, with the
 moment it changed the balance: for a deposit when it was credited, if the venue says so; for a withdrawal when it was
-asked for, since that is when venues take the money. What was delivered is remembered in the position for as long as
-``lookback_days`` may bring it up again, so that nothing is delivered a second time in other words.
+asked for, since that is when venues take the money. So what was begun up to ``lookback_days`` ago is read again each
+time; what was delivered before is left out by the delivery.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from orchestration.connectors.base import Order
 from orchestration.connectors.errors import AnswerError, IncompleteError
 from orchestration.connectors.numbers import exactly, milliseconds_of, moment_of, number_of
 from orchestration.connectors.venue.configuration import Balances
@@ -35,54 +33,24 @@ _DONE, _NOT_DONE = "ok", frozenset({"pending", "failed", "canceled"})
 _TYPES = ("deposit", "withdrawal")
 
 
-@dataclass(frozen=True, slots=True)
-class Moved:
-    """What has been delivered: everything before ``until``, and of it by name what may come up again."""
-
-    until: datetime | None
-    seen: Mapping[str, datetime]
-
-    @classmethod
-    def of(cls, position: Any) -> Moved:
-        """What the delivery before said."""
-        stored = (position or {}).get("transfers")
-        if stored is None:
-            return cls(None, {})
-        seen = {name: datetime.fromisoformat(moment) for name, moment in stored["seen"].items()}
-        return cls(datetime.fromisoformat(stored["until"]), seen)
-
-    def as_json(self) -> dict[str, Any]:
-        """As a position keeps it."""
-        until = self.until.isoformat() if self.until else None
-        return {"until": until, "seen": {name: moment.isoformat() for name, moment in sorted(self.seen.items())}}
-
-
 def moved(
-    exchange: Exchange, settings: Balances, wallet: str, order: Order, until: datetime, before: Moved
-) -> tuple[dict[str, list[Any]], Moved]:
-    """Rows of wallet_transfers before ``until`` that weren't delivered, and what is delivered now.
+    exchange: Exchange, settings: Balances, wallet: str, since: datetime, until: datetime, first: datetime
+) -> dict[str, list[Any]]:
+    """Rows of wallet_transfers from ``first`` until ``until``, of what was begun from ``since`` on, in order of time.
 
-    The first delivery begins with the order's day: what came earlier is in its first balance.
+    What came before ``first`` is in the account's first balance.
     """
-    assert settings.transfers is not None
-    lookback = timedelta(days=settings.transfers.lookback_days)
-    since = min(before.until or order.since, until) - lookback
     rows: list[dict[str, Any]] = []
-    seen = {name: moment for name, moment in before.seen.items() if moment >= since}
     for kind, transfer in _listed(exchange, since, until):
         name = f"{wallet}:{kind}:{_identifier(exchange, transfer)}"
-        if name in seen or not _is_done(exchange, transfer, name):
+        if not _is_done(exchange, transfer, name):
             continue
         moment = _moment(transfer, kind, name)
-        if moment >= until:
-            continue
-        seen[name] = moment_of(transfer["timestamp"], f"the time of {name}")
-        if before.until is not None or moment >= order.since:
+        if first <= moment < until:
             rows += _rows(settings, wallet, kind, transfer, name, moment)
     rows.sort(key=lambda row: (row["block_time"], row["transfer_id"]))
     columns = ("transfer_id", "wallet_id", "counterparty_address", "asset", "amount", "transfer_type")
-    names = (*columns, "block_time", "recorded_at")
-    return {column: [row[column] for row in rows] for column in names}, Moved(until, seen)
+    return {column: [row[column] for row in rows] for column in (*columns, "block_time", "recorded_at")}
 
 
 def _listed(exchange: Exchange, since: datetime, until: datetime) -> list[tuple[str, Mapping[str, Any]]]:
