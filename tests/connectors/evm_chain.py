@@ -78,10 +78,10 @@ class Chain:
         headers = {"content-type": "application/json"}
         return self._http.request("POST", self.url, body=body, headers=headers, timeout=30).data
 
-    def send(self, sender: str, to: str | None = None, value: int = 0, data: str = "0x") -> str:
+    def send(self, sender: str, to: str | None = None, value: int = 0, data: str = "0x", gas: int = 3_000_000) -> str:
         """Queue a transaction for the next block; its gas price is always the same."""
         transaction = {"from": sender, "value": hex(value), "data": data}
-        transaction |= {"gas": hex(3_000_000), "gasPrice": hex(GAS_PRICE)} | ({"to": to} if to else {})
+        transaction |= {"gas": hex(gas), "gasPrice": hex(GAS_PRICE)} | ({"to": to} if to else {})
         return self.ask("eth_sendTransaction", transaction)
 
     def mine(self, moment: str) -> int:

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 import pyarrow as pa
 
 from orchestration.connectors.base import Batch, Completed, Connector, Feed, Json, Order, Probe, Services
-from orchestration.connectors.errors import AnswerError, SourceError
+from orchestration.connectors.errors import AnswerError, ResumeError
 from orchestration.connectors.evm import words
 from orchestration.connectors.evm.balances import Asset, Balances, differences, has_code
 from orchestration.connectors.evm.blocks import Block, Blocks, Day
@@ -205,10 +205,9 @@ class EvmConnector(Connector):
         progress = Progress(**order.resume)
         if (progress.block, progress.register) != (day.last.hash, holders.digest):
             what = "the chain" if progress.block != day.last.hash else "the register of wallets"
-            raise SourceError(
-                f"{what} changed since the pull of {order.day} was interrupted",
-                f"remove _staging/{self.name}/{order.day} from the landing zone, and pull again",
-            )
+            raise ResumeError(f"{what} changed since the pull was interrupted", "it begins anew")
+        if progress.parent not in (None, self.blocks.at(progress.next_block - 1).hash):
+            raise ResumeError("blocks that were read were replaced since", "it begins anew")
         return progress
 
     def _transfers(self, day: Day, holders: Holders, progress: Progress) -> Iterator[Batch]:

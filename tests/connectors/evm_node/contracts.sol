@@ -35,6 +35,13 @@ contract Token {
         return true;
     }
 
+    /// Balances of consecutive addresses: value, twice the value, and so on; for measuring.
+    function spread(address first, uint256 count, uint256 value) external {
+        for (uint256 number = 0; number < count; number++) {
+            balanceOf[address(uint160(first) + uint160(number))] = value * (number + 1);
+        }
+    }
+
     /// A balance that changes without a log, as rebasing tokens' do.
     function rebase(address of_, uint256 value) external {
         balanceOf[of_] = value;
