@@ -110,11 +110,11 @@ def calling(contract: str, signature: str, *arguments: str | int) -> str:
 
 
 @contextmanager
-def running_chain(genesis: str) -> Iterator[Chain]:
-    """A node whose first block is of that time; all but the last two blocks are final."""
+def running_chain(genesis: str, *more: str) -> Iterator[Chain]:
+    """A node whose first block is of that time; all but the last two blocks are final. ``more`` are its options."""
     binary, port = node_binary(), _free_port()
     options = ["--port", str(port), "--silent", "--no-mining", "--timestamp", str(seconds(genesis))]
-    options += ["--slots-in-an-epoch", "1", "--chain-id", str(CHAIN_ID), "--order", "fifo"]
+    options += ["--slots-in-an-epoch", "1", "--chain-id", str(CHAIN_ID), "--order", "fifo", *more]
     process = subprocess.Popen([str(binary), *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         chain = Chain(f"http://127.0.0.1:{port}")

@@ -274,6 +274,17 @@ class TestBalances:
         asked = Balances(node, [ETH, USDC], 5, aggregator=None, multicall_size=5)  # type: ignore[arg-type]
         assert asked.of([HOT, COLD]) == [[0, 0], [0, 0]]
 
+    def test_a_contract_that_tells_otherwise_is_no_multicall(self) -> None:
+        from web3 import Web3
+
+        told = Web3().codec.encode(["(bool,bytes)[]"], [[(True, (6).to_bytes(32, "big"))]]).hex()
+        node = Answers(eth_getBalance="0x5", eth_call=f"0x{told}")
+        asked = Balances(node, [ETH], 5, aggregator=COLD, multicall_size=5)  # type: ignore[arg-type]
+        with pytest.raises(AnswerError, match=f"tells other balances of {HOT} than the node does"):
+            asked.check_aggregator(HOT)
+        node.answers["eth_getBalance"] = "0x6"
+        asked.check_aggregator(HOT)
+
     def test_only_what_had_a_balance_before_is_compared(self) -> None:
         assert differences({"ETH": 5, "USDC": 7}, {"ETH": 3}, {"ETH": 1}) == {"ETH": 1}
         assert differences({"ETH": 5}, {"ETH": 3}, {"ETH": 2}) == {}

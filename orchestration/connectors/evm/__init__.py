@@ -20,9 +20,10 @@ address is registered under several wallets, the first of them by identifier has
 nobody recorded it later. Balances hold as of the time of the day's last block.
 
 **What isn't seen.** Logs don't show native value, and without tracing (``native_transfers: traces``) value that
-contracts move isn't seen either; nor are rewards credited by the protocol itself, or tokens whose balances change
-without a Transfer log. So every balance is held against the one delivered the day before plus what moved since; what
-doesn't add up is reported, kept in the manifest, and found by the pipeline (``wallet_rolls_forward``).
+contracts move isn't seen either; nor is what the protocol itself credits (rewards of block producers, value that a
+rollup bridges in), or tokens whose balances change without a Transfer log. So every balance is held against the one
+delivered the day before plus what moved since; what doesn't add up is reported, kept in the manifest, and found by the
+pipeline (``wallet_rolls_forward``).
 """
 
 from orchestration.connectors.evm.configuration import EvmConfiguration

@@ -47,6 +47,14 @@ class Balances:
         width = len(self.assets)
         return [units[begin : begin + width] for begin in range(0, len(units), width)]
 
+    def check_aggregator(self, address: str) -> None:
+        """Raise AnswerError if the contract tells other balances of an address than the node itself does."""
+        if self.aggregator and self.of([address]) != [self._each([(address, asset) for asset in self.assets])]:
+            raise AnswerError(
+                f"the contract at {self.aggregator} tells other balances of {address} than the node does",
+                "configure the address of Multicall3 on this network, or multicall: null",
+            )
+
     def _together(self, asked: Sequence[tuple[str, Asset]]) -> list[int]:
         target, units = self.aggregator or "", []
         for begin in range(0, len(asked), self.multicall_size):

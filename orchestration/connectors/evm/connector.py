@@ -35,6 +35,7 @@ DECIMALS = "0x313ce567"
 """Selector of ERC-20's ``decimals()``."""
 
 BALANCES_AT_ONCE = 10_000
+_ANYBODY = "0x" + "0" * 39 + "1"
 NAMED = 20
 """So many differences are named one by one; all are counted."""
 
@@ -142,7 +143,8 @@ class EvmConnector(Connector):
             aggregator=aggregator,
             multicall_size=self.configuration.multicall_size,
         )
-        asked.of(["0x" + "0" * 39 + "1"])
+        asked.of([_ANYBODY])
+        asked.check_aggregator(_ANYBODY)
         return f"through {aggregator}" if aggregator else f"in batches of {self.node.batch_size}"
 
     def _try_native(self, block: Block) -> str:
@@ -252,6 +254,7 @@ class EvmConnector(Connector):
             aggregator=self._aggregator(day.last),
             multicall_size=self.configuration.multicall_size,
         )
+        asked.check_aggregator(addresses[0])
         before = PreviousBalances.delivered(self.services.landing, self.name, order.day, assets)
         at_once = max(1, BALANCES_AT_ONCE // len(assets))
         while progress.next_address < len(addresses):

@@ -64,7 +64,7 @@ def busy(answer: Any) -> str | None:
     for envelope in answer if isinstance(answer, list) else [answer]:
         error = envelope.get("error") if isinstance(envelope, dict) else None
         if isinstance(error, dict):
-            code, message = error.get("code"), str(error.get("message"))
+            code, message = error.get("code"), " ".join(str(error.get("message")).split())
             # The code of a limited rate is used for answers that are too large, too: those will be again.
             if (code in _BUSY_CODES or _BUSY.search(message)) and not _TOO_MUCH.search(message):
                 return f"error {code}: {message[:120]}"
