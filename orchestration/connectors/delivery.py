@@ -12,6 +12,7 @@ A delivery is never replaced: what a source corrects comes with a later day.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -35,7 +36,7 @@ from orchestration.landing.changes import sha256_of
 from orchestration.landing.manifests import MANIFESTS, STAGING, manifest_path
 
 FLUSHED_ROWS = 50_000
-"""Small batches are gathered until they have so many rows; then they and the cursor are made durable."""
+"""Small batches are gathered until they have so many rows or one was slow; then they and the cursor become durable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +72,10 @@ class Manifest:
 
     @classmethod
     def read(cls, path: Path) -> Manifest:
-        """Read a stored manifest; raise ConfigurationError if it is damaged."""
+        """Read a stored manifest; raise ConfigurationError if it is damaged, or another delivery's."""
         try:
             stored = json.loads(path.read_text(encoding="utf-8"))
-            return cls(
+            manifest = cls(
                 source=stored["source"],
                 kind=stored["kind"],
                 day=date.fromisoformat(stored["day"]),
@@ -83,7 +84,12 @@ class Manifest:
                 pulled_at=datetime.fromisoformat(stored["pulled_at"]),
                 files=tuple(DeliveredFile(**file) for file in stored["files"]),
             )
-        except (OSError, ValueError, KeyError, TypeError) as error:
+            if (manifest.source, str(manifest.day)) != (path.parent.name, path.stem):
+                raise ValueError(f"it is that of {manifest.source}, {manifest.day}")
+            if any(Path(file.file).is_absolute() or ".." in Path(file.file).parts for file in manifest.files):
+                raise ValueError("it names a file outside the landing zone")
+            return manifest
+        except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
             raise ConfigurationError(f"manifest {path} can't be read ({error}); restore it from a backup") from error
 
 
@@ -110,14 +116,15 @@ def _staging_path(landing: Path, source: str, day: date) -> Path:
     return landing / STAGING / source / day.isoformat()
 
 
-def finish_deliveries(landing: Path) -> int:
+def finish_deliveries(landing: Path, source: str = "*") -> int:
     """Move the files of deliveries that count to their places, where a kill came in between; return how many.
 
-    Cheap if there is nothing to do, and may be called at any time by one process at a time.
+    Cheap if there is nothing to do, and may be called at any time, also by several processes at once. ``source``
+    leaves the others alone. Raises ConfigurationError if a file of a delivery that counts is nowhere.
     """
     finished = 0
-    for folder in sorted((landing / STAGING).glob("*/????-??-??")):
-        path = landing / MANIFESTS / folder.parent.name / f"{folder.name}.json"
+    for folder in sorted((landing / STAGING).glob(f"{source}/????-??-??")):
+        path = manifest_path(landing, folder.parent.name, folder.name)
         if path.exists():
             _move_files(landing, Manifest.read(path))
             finished += 1
@@ -128,11 +135,29 @@ def _move_files(landing: Path, manifest: Manifest) -> None:
     staging = _staging_path(landing, manifest.source, manifest.day)
     for file in manifest.files:
         staged, target = staging / _finished_name(file.table), landing / file.file
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with suppress(FileNotFoundError):  # it was moved before the kill
-            staged.replace(target)
+        _make_folder(target.parent)
+        with suppress(FileNotFoundError):  # it was moved before the kill, or by another process just now
+            _move(staged, target)
+        if not target.exists():
+            raise ConfigurationError(
+                f"{file.file} was delivered and is gone, says manifest {manifest.source}/{manifest.day}.json; restore"
+                " it from a backup, or move the manifest away and pull the day again"
+            )
         _sync_folder(target.parent)
     shutil.rmtree(staging, ignore_errors=True)
+
+
+def _move(staged: Path, target: Path) -> None:
+    """Put a file in its place at once, also where a table's folder lies on another disk."""
+    try:
+        staged.replace(target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        copied = target.with_name(f".{target.name}.new")
+        shutil.copyfile(staged, copied)
+        _sync_file(copied)
+        copied.replace(target)
 
 
 def _finished_name(table: str) -> str:
@@ -151,21 +176,25 @@ class Delivery:
         self.parts: dict[str, list[str]] = defaultdict(list)
         self.resume: Json = None
         self._waiting: list[Batch] = []
+        self._waiting_rows = 0
         self._take_up()
 
     def _take_up(self) -> None:
         path = self.folder / "checkpoint.json"
         try:
             stored = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            stored = {}
-        if stored.get("digest") == self.digest and stored.get("resume") is not None:
-            self.resume = stored["resume"]
-            self.parts.update(stored["parts"])
-        else:
-            shutil.rmtree(self.folder, ignore_errors=True)
-        self.folder.mkdir(parents=True, exist_ok=True)
-        known = {name for names in self.parts.values() for name in names} | {path.name}
+            parts = {str(table): [str(name) for name in names] for table, names in stored["parts"].items()}
+            is_good = stored["digest"] == self.digest and stored["resume"] is not None
+            for name in (name for names in parts.values() for name in names):
+                _rows_of(self.folder / name)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):  # pyarrow's errors are ValueErrors
+            is_good = False
+        if not is_good:
+            self.begin_anew()
+            return
+        self.resume = stored["resume"]
+        self.parts.update(parts)
+        known = {name for names in parts.values() for name in names} | {path.name}
         for left_over in self.folder.iterdir():
             if left_over.name not in known:
                 left_over.unlink()
@@ -173,9 +202,9 @@ class Delivery:
     def begin_anew(self) -> None:
         """Throw away what came of this delivery, its cursor included."""
         shutil.rmtree(self.folder, ignore_errors=True)
-        self.folder.mkdir(parents=True)
+        self.folder.mkdir(parents=True, exist_ok=True)
         self.parts.clear()
-        self.resume, self._waiting = None, []
+        self.resume, self._waiting, self._waiting_rows = None, [], 0
 
     def add(self, batch: Batch) -> None:
         """Take a batch; raise AnswerError if the contract can't hold it."""
@@ -190,8 +219,9 @@ class Delivery:
             self._keep(batch.resume)
             return
         self._waiting.append(batch)
-        is_enough = batch.is_durable or sum(waiting.rows.num_rows for waiting in self._waiting) >= FLUSHED_ROWS
-        if batch.resume is not None and is_enough:
+        self._waiting_rows += batch.rows.num_rows
+        # Rows after the last cursor are written too, or they would fill the memory; a pull that goes on drops them.
+        if batch.is_durable or self._waiting_rows >= FLUSHED_ROWS:
             self._flush()
 
     def _flush(self) -> None:
@@ -203,11 +233,13 @@ class Delivery:
             self._write(table, pa.concat_tables(rows, promote_options="permissive"))
         if self._waiting:
             self._keep(self._waiting[-1].resume)
-        self._waiting = []
+        self._waiting, self._waiting_rows = [], 0
 
     def _write(self, table: str, rows: pa.Table | pa.RecordBatchReader) -> None:
         name = f"{table}.{len(self.parts[table]):05}.parquet"
-        write_rows(contract.table(table), rows, self.folder / name)
+        part = self.folder / name
+        write_rows(contract.table(table), rows, part)
+        _sync_file(part)  # a checkpoint that names it mustn't outlive it
         self.parts[table].append(name)
 
     def _write_news(self, batch: Batch, since: date) -> None:
@@ -220,6 +252,7 @@ class Delivery:
         if news == 0:
             part.unlink()
         else:
+            _sync_file(part)
             self.parts[batch.table].append(name)
 
     def _keep(self, resume: Json) -> None:
@@ -252,7 +285,7 @@ class Delivery:
         if len(parts) > 1:
             merge_parts(parts, finished)
         else:
-            finished.hardlink_to(parts[0])
+            _link(parts[0], finished)
         rows = _rows_of(finished)
         if rows == 0 and not feed.may_be_empty:
             raise EmptyAnswerError(
@@ -293,7 +326,7 @@ def configuration_digest(parts: Iterable[Any]) -> str:
 
 def _write_durably(path: Path, text: str) -> None:
     """Replace a file at once; it is on disk when this returns."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    _make_folder(path.parent)
     new = path.with_name(f".{path.name}.new")
     with new.open("w", encoding="utf-8") as stream:
         stream.write(text)
@@ -301,6 +334,24 @@ def _write_durably(path: Path, text: str) -> None:
         os.fsync(stream.fileno())
     new.replace(path)
     _sync_folder(path.parent)
+
+
+def _make_folder(folder: Path) -> None:
+    """Make a folder and those above it; they are on disk when this returns."""
+    missing = [one for one in (folder, *folder.parents) if not one.exists()]
+    for one in reversed(missing):
+        one.mkdir(exist_ok=True)
+        _sync_folder(one.parent)
+
+
+def _link(path: Path, link: Path) -> None:
+    """A second name for a file, or a copy where the file system has no such thing."""
+    try:
+        link.hardlink_to(path)
+    except OSError as error:
+        if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.EMLINK, errno.ENOSYS):
+            raise
+        shutil.copyfile(path, link)
 
 
 def _sync_file(path: Path) -> None:

@@ -80,17 +80,26 @@ def pull_day(source: Source, landing: Path, day: date, clock: Clock | None = Non
     services = Services(landing, secrets, clock, lambda text: report(f"pulling {source.name}", secrets.redact(text)))
     try:
         with secrets.kept_out_of_logs(), _alone(landing, source.name):
-            finish_deliveries(landing)
+            finish_deliveries(landing, source.name)
             if is_delivered(landing, source.name, day):
                 return None
             return _pull(source, landing, day, services)
     except Exception as error:  # noqa: BLE001 (its message and traceback may hold a secret: neither goes on as it is)
         status = error.exit_status if isinstance(error, RingfenceError) else 1
-        what = str(error) if isinstance(error, RingfenceError) else f"{type(error).__name__}: {error}"
-        message = secrets.redact(f"source {source.name}, {day}: {what}")
+        message = secrets.redact(f"source {source.name}, {day}: {_in_words(error)}")
         trace = secrets.redact("".join(traceback.format_exception(error)))
         is_too_late = isinstance(error, TooLateError)
     raise PullError(message, trace, status, is_too_late)
+
+
+def _in_words(error: Exception) -> str:
+    if isinstance(error, RingfenceError):
+        return str(error)
+    if isinstance(error, OSError) and error.strerror:
+        return (
+            f"{error.filename or 'landing zone'}: {error.strerror}; make room or mend the rights there, and pull again"
+        )
+    return f"{type(error).__name__}: {error}"
 
 
 def _pull(source: Source, landing: Path, day: date, services: Services) -> Manifest:

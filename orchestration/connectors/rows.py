@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from orchestration.connectors.errors import AnswerError, SourceError
 from orchestration.contract import Column, Table
+from orchestration.errors import ConfigurationError, RingfenceError
 from orchestration.landing.casts import cast_for, create_cast_macros
 from orchestration.sql import identifier, quoted
 
@@ -34,8 +35,8 @@ def write_rows(table: Table, rows: pa.Table | pa.RecordBatchReader, path: Path) 
     """Write rows as the contract's columns and types; return how many.
 
     Raises AnswerError, naming row, column and value, for a value that the contract can't hold exactly, for a column it
-    doesn't know, and for one that it requires and that is missing; and the SourceError that reading ``rows`` met. The
-    file is then incomplete and must not be used.
+    doesn't know, and for one that it requires and that is missing; ConfigurationError if the file can't be written; and
+    the SourceError that reading ``rows`` raised. The file is then incomplete and must not be used.
     """
     failure: list[SourceError] = []
     with connection() as database:
@@ -81,8 +82,10 @@ def _strict(table: Table, column: Column, types: dict[str, str]) -> str:
     )
 
 
-def _refused(table: Table, error: duckdb.Error) -> AnswerError:
+def _refused(table: Table, error: duckdb.Error) -> RingfenceError:
     line = str(error).splitlines()[0].removeprefix("Invalid Input Error: ")
+    if isinstance(error, duckdb.IOException):
+        return ConfigurationError(f"{table.name}: {line}; make room or mend the rights there, and pull again")
     return AnswerError(f"{table.name}, {line}", "correct it at the source or in the mapping")
 
 

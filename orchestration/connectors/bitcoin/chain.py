@@ -108,10 +108,14 @@ class Day:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Transactions of the day that hadn't been told of, and the cursor after them, None if there is none."""
+    """Transactions of the day that hadn't been told of, and the cursor after them, None if there is none.
+
+    ``was_slow``: finding them took long enough to be kept at once.
+    """
 
     transactions: list[Transaction]
     resume: Json = None
+    was_slow: bool = False
 
 
 class Chain(ABC):

@@ -98,7 +98,12 @@ class BitcoinConnector(Connector):
         }
         for found in self.chain.read(day, register.addresses, states, kept["cursor"] if kept is not None else None):
             resume = {**begun, "cursor": found.resume} if found.resume is not None else None
-            yield Batch("wallet_transfers", self._transfers(found.transactions, day, register), resume)
+            yield Batch(
+                "wallet_transfers",
+                self._transfers(found.transactions, day, register),
+                resume,
+                is_durable=found.was_slow,
+            )
         yield Batch("wallet_balances", self._balances(order, day, register, states))
         verify(self.chain, day.height, day.hash)
         addresses = {address: states[script].as_json() for script, address in register.addresses.items()}

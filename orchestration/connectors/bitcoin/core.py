@@ -40,6 +40,7 @@ from orchestration.connectors.errors import AnswerError, IncompleteError, Source
 
 _SCANNED_AT_ONCE = 100_000
 _POLL_SECONDS = 5.0
+_CHECKPOINT_BLOCKS = 10
 _HINT = "see what answers at that address"
 
 
@@ -110,7 +111,7 @@ class CoreChain(Chain):
                     have = moved.setdefault(script, [0, 0])
                     moved[script] = [have[0] + change, have[1] + 1]
             self.services.report(f"block {height} of {day.height}")
-            yield Found(transactions, {"height": height, "moved": dict(moved)})
+            yield Found(transactions, {"height": height, "moved": dict(moved)}, height % _CHECKPOINT_BLOCKS == 0)
         for script in scripts:
             known, (change, count) = states.get(script), moved.get(script, [0, 0])
             if known is not None:

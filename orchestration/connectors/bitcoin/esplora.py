@@ -32,7 +32,7 @@ from orchestration.connectors.http import HttpClient
 from orchestration.connectors.paging import Page, pages
 
 _READ_AGAIN = 3
-_CHECKPOINT_ADDRESSES = 200
+_CHECKPOINT_ADDRESSES = 50
 _HINT = "see what answers at that address"
 
 
@@ -80,7 +80,7 @@ class EsploraChain(Chain):
             if (number + 1) % _CHECKPOINT_ADDRESSES == 0:
                 self.services.report(f"{number + 1:,} of {len(scripts):,} addresses")
                 kept = {other: states[other].as_json() for other in list(scripts)[: number + 1]}
-                yield Found(told, {"done": number + 1, "states": kept})
+                yield Found(told, {"done": number + 1, "states": kept}, was_slow=True)
                 told = []
         yield Found(told)
 
