@@ -73,8 +73,8 @@ class Batch:
     pull can only begin anew, in whole or since the last batch that had one.
     ``delivered_since``: rows of a dated table that this source may have delivered before, with that day or later; those
     it did are left out. None lands them all. ``is_known_by_key``: such a row is known by its key, whatever else it says
-    now, and not by all of its columns; for a source that has come to spell its rows otherwise. ``is_durable``: make it so
-    now, however few rows there are; for what took long to get.
+    now, and not by all of its columns; for a source that has come to spell its rows otherwise.
+    ``is_durable``: make it so now, however few rows there are; for what took long to get.
     """
 
     table: str
