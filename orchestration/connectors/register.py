@@ -47,7 +47,7 @@ def registered_wallets(
             """
             with known as (
                 select * from wallets
-                where recorded_at < $until and network = $network
+                where recorded_at < $until and lower(trim(network)) = lower(trim($network))
                 qualify row_number() over (partition by wallet_id, valid_from order by recorded_at desc) = 1
             )
             select distinct wallet_id, address from known
@@ -82,7 +82,7 @@ def operator_wallets(landing: Path, network: str, day: date) -> frozenset[str]:
             """
             with known_wallets as (
                 select * from wallets
-                where recorded_at < $until and network = $network
+                where recorded_at < $until and lower(trim(network)) = lower(trim($network))
                 qualify row_number() over (partition by wallet_id, valid_from order by recorded_at desc) = 1
             ),
             known_entities as (

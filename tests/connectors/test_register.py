@@ -38,7 +38,7 @@ def test_wallets_are_those_valid_at_any_moment_of_the_day_as_known_at_its_end(tm
         "wallets",
         wallet("ended", valid_to="2026-03-04"),
         wallet("ends", valid_to="2026-03-04T00:00:01"),
-        wallet("begins", valid_from="2026-03-04T23:59:59"),
+        wallet("begins", valid_from="2026-03-04T23:59:59", network=" Bitcoin"),
         wallet("later", valid_from="2026-03-05"),
         wallet("unknown", recorded_at="2026-03-05"),
         wallet("elsewhere", network="ethereum"),
