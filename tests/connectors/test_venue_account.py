@@ -7,8 +7,10 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 import pyarrow.parquet as pq
 import pytest
@@ -447,3 +449,64 @@ def test_samples_of_venues_answers_are_read(
         else:
             rows, _ = pulled(source)
             assert {row["asset"]: row["balance"] for row in rows["wallet_balances"]} == expected
+
+
+def times(request: web.Request, first: str, last: str) -> tuple[Decimal, Decimal]:
+    """The bounds that a request names, in its query or its form."""
+    named = {**dict(parse_qsl(request.body.decode())), **request.query}
+    return Decimal(named.get(first, "0")), Decimal(named.get(last, "9e18"))
+
+
+def test_kraken_counts_in_seconds_and_cuts_the_oldest_off(tmp_path: Path, keys: dict[str, str]) -> None:
+    venue, begun = Kraken(), milliseconds(NOON) // 1000
+    deposits = [
+        {"refid": f"d{number}", "asset": "XXBT", "amount": f"0.{number}1", "fee": "0.0000000000", "status": "Success"}
+        | {"time": begun + number // 2, "txid": f"t{number}", "info": "bc1q"}
+        for number in range(9)
+    ]
+
+    def kraken(request: web.Request) -> web.Answer:
+        if request.path.endswith("BalanceEx"):
+            return web.Answer({"error": [], "result": {"XXBT": {"balance": "1", "hold_trade": "0"}}})
+        if request.path.endswith("WithdrawStatus"):
+            return web.Answer({"error": [], "result": []})
+        if request.path.endswith("DepositStatus"):
+            first, last = times(request, "start", "end")
+            shown = [one for one in deposits if first <= one["time"] <= last]
+            return web.Answer({"error": [], "result": sorted(shown, key=lambda one: -one["time"])[:4]})
+        return venue(request)
+
+    with web.serving(kraken) as server:
+        balances = {"wallet_id": "k", "transfers": {}}
+        rows, _ = pulled(connector(tmp_path, server, venue="kraken", balances=balances, **keys))
+    assert [(row["transfer_id"], row["amount"]) for row in rows["wallet_transfers"]] == [
+        (f"k:deposit:d{number}", f"0.{number}1") for number in range(9)
+    ]
+    assert rows["wallet_transfers"][0]["counterparty_address"] is None  # the venue's own address isn't the sender's
+
+
+def test_okx_leaves_out_the_moment_asked_for(tmp_path: Path, keys: dict[str, str]) -> None:
+    withdrawals = [
+        {"wdId": f"w{number}", "ccy": "BTC", "amt": "0.1", "fee": "0.0004", "state": "2", "txId": f"t{number}"}
+        | {"ts": str(milliseconds(NOON) + number), "to": "bc1q", "from": "me"}
+        for number in range(7)
+    ]
+
+    def answer(request: web.Request) -> web.Answer:
+        data: list[Any] = []
+        if request.path.endswith("withdrawal-history"):
+            first, last = times(request, "before", "after")
+            data = [one for one in reversed(withdrawals) if first < int(one["ts"]) < last][:3]
+        elif not request.path.endswith("deposit-history"):
+            return okx(request)
+        return web.Answer({"code": "0", "msg": "", "data": data})
+
+    with web.serving(answer) as server:
+        balances = {"wallet_id": "o", "transfers": {}}
+        rows, _ = pulled(connector(tmp_path, server, venue="okx", balances=balances, **keys))
+    amounts = {row["transfer_id"]: row["amount"] for row in rows["wallet_transfers"]}
+    assert amounts == {
+        f"o:withdrawal:w{number}{end}": amount
+        for number in range(7)
+        for end, amount in (("", "-0.1"), (":fee", "-0.0004"))
+    }
