@@ -9,6 +9,7 @@ says in an error may hold a signed address; it is never shown.
 
 from __future__ import annotations
 
+import binascii
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
@@ -115,6 +116,10 @@ class Exchange:
         except self.ccxt.BaseError as error:
             raise AnswerError(
                 f"{self.venue} refuses {method}{self._said(error)}", "see what its API says of that error"
+            ) from None
+        except binascii.Error:
+            raise ConfigurationError(
+                f"the secret isn't of the form that {self.venue} gives out (base64); copy it again"
             ) from None
         except _UNREADABLE as error:
             raise AnswerError(
