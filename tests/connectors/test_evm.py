@@ -30,7 +30,7 @@ from orchestration.connectors.evm.traces import Moved, Traces
 from orchestration.connectors.http import HttpClient, HttpSettings
 from orchestration.connectors.register import RegisteredWallet
 from orchestration.errors import ConfigurationError
-from tests.connectors import web
+from tests.connectors import evm_chain, web
 
 HOT, COLD, OUTSIDE = (f"0x{digit * 40}" for digit in "abc")
 ETH, USDC = Asset("ETH", 18), Asset("USDC", 6, "0x" + "d" * 40)
@@ -577,3 +577,17 @@ def test_the_kind_is_this_connector() -> None:
 def test_what_it_fills_is_known_without_secrets() -> None:
     feeds = EvmConnector.feeds_of(EvmConfiguration.model_validate(VALID))
     assert {feed.table: feed.may_be_empty for feed in feeds} == {"wallet_balances": False, "wallet_transfers": True}
+
+
+@pytest.mark.parametrize(("variables", "outcome"), [({}, "Skipped"), ({"CI": "true"}, "Failed")])
+def test_without_a_node_tests_are_skipped_but_not_in_ci(
+    variables: dict[str, str], outcome: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CI", raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(evm_chain, "FOLDER", tmp_path)
+    for needed in (evm_chain.node_binary, evm_chain.contracts):
+        with pytest.raises((pytest.skip.Exception, pytest.fail.Exception), match="npm ci --ignore-scripts") as ended:
+            needed.__wrapped__()
+        assert type(ended.value).__name__ == outcome

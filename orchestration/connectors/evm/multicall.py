@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from orchestration.connectors.errors import IncompleteError
-from orchestration.connectors.evm import words
 
 AGGREGATE3 = "82ad56cb"
 """Selector of ``aggregate3((address target, bool allowFailure, bytes callData)[])``."""
@@ -52,4 +51,4 @@ def _result(answer: bytes, at: int) -> bytes | None:
 def _word(answer: bytes, at: int) -> int:
     if at + 32 > len(answer):
         raise IndexError
-    return words.word(answer[at : at + 32], "a word")
+    return int.from_bytes(answer[at : at + 32], "big")
