@@ -757,6 +757,24 @@ def test_a_replica_that_hasnt_replayed_the_day_is_refused(
         assert "replica that has replayed nothing yet, and 2026-11-21 may not be whole" in refusal(source, tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("sql", "says"),
+    [
+        ("(1 / (id - 4))::text", "division by zero; correct it"),
+        ("case when id = 4 then pg_sleep(3)::text end", "statement timeout; index the cursor's column"),
+        ("case when id = 4 then pg_terminate_backend(pg_backend_pid())::text end", "; see that the server runs"),
+    ],
+)
+def test_what_breaks_off_between_rows_is_told_with_its_remedy(
+    configured: Callable[..., Source], tmp_path: Path, sql: str, says: str
+) -> None:
+    source = configured({"ledger_entries": having(LEDGER, memo={"sql": sql})}, statement_seconds=1)
+    message = refusal(source, tmp_path)
+    assert says in message
+    assert 'ledger_entries (exchange."Journal")' in message
+    assert not manifests(tmp_path / "landing", "exchange")
+
+
 def test_a_stream_is_bounded_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     def read(table: pa.Table, limits: RowLimits, expected: int | None = None) -> pa.Table:
         selected = [Selected(name, "", {}) for name in table.column_names]
