@@ -7,6 +7,7 @@ delivered value comes from (``sources``), running the SQL (``loading``).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from weakref import WeakSet
 
 import duckdb
 
@@ -60,8 +61,13 @@ class Cast:
         return EXPECTED[self.column.kind] + (", above zero" if self.column.positive else "")
 
 
+_WITH_MACROS: WeakSet[duckdb.DuckDBPyConnection] = WeakSet()
+
+
 def create_cast_macros(connection: duckdb.DuckDBPyConnection) -> None:
-    """Create the temporary macros that the casts call, for the life of this connection."""
+    """Create the temporary macros that the casts call, for the life of this connection; again does nothing."""
+    if connection in _WITH_MACROS:
+        return
     # 1.23E+3 becomes 1230 by moving the point in the text: going through a number type would round.
     connection.execute(
         r"""
@@ -113,6 +119,7 @@ def create_cast_macros(connection: duckdb.DuckDBPyConnection) -> None:
             end
         """
     )
+    _WITH_MACROS.add(connection)
 
 
 def _from_text(column: Column, text: str) -> tuple[str, str]:

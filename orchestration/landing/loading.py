@@ -25,7 +25,7 @@ from orchestration.landing.issues import KEPT_PER_FILE, Issue, first_line, write
 from orchestration.landing.keys import identity_hash
 from orchestration.landing.manifests import manifest_issue
 from orchestration.landing.rows import insert_rows
-from orchestration.landing.schemas import create_schemas, reset_incoming, stored_columns
+from orchestration.landing.schemas import reset_incoming, stored_columns
 from orchestration.landing.sources import (
     Source,
     csv_source,
@@ -67,10 +67,10 @@ def load_table(
 ) -> TableLoad:
     """Read every new or changed partition of ``table`` up to and with ``up_to`` into ``incoming``.
 
-    Nothing of it counts until ``accept``. May be called again at any time: it begins by forgetting what it read
-    before. Raises ConfigurationError if there is no landing folder; whatever is wrong with files is recorded instead.
+    The schemas must be there (``create_schemas``). Nothing of it counts until ``accept``. May be called again at any
+    time: it begins by forgetting what it read before. Raises ConfigurationError if there is no landing folder; whatever
+    is wrong with files is recorded instead.
     """
-    create_schemas(connection)
     _prepare(connection)
     discovery = discover_table(landing, table, up_to)
     _forget(connection, table, run_id)
@@ -87,7 +87,8 @@ def load_table(
         loader.load(source)
         if progress is not None:
             progress(f"{table.name}: {loader.files_done} of {len(changes.files)} files")
-    _record_repeated(connection, table)
+    if changes.files:
+        _record_repeated(connection, table)
     rows = _record_load(connection, table, changes, loader, run_id)
     notices = (*discovery.notices, *loader.notices)
     record_notices(connection, run_id, table.name, notices)
@@ -339,9 +340,10 @@ def _record_load(
     connection: duckdb.DuckDBPyConnection, table: Table, changes: Changes, loader: _Loader, run_id: str
 ) -> int:
     """Write ``incoming.file`` and ``audit.load``; return the number of rows read."""
-    counts: dict[str, int] = dict(
-        connection.execute(f"select source_file, count(*) from incoming.{table.name} group by all").fetchall()
-    )
+    counts: dict[str, int] = {}
+    if changes.files:
+        by_file = connection.execute(f"select source_file, count(*) from incoming.{table.name} group by all")
+        counts = dict(by_file.fetchall())
     listed = [
         (table.name, file.partition_date, file.relative, _status(file, loader), counts.get(file.relative, 0))
         for file in changes.files
@@ -372,7 +374,7 @@ def _record_audit(
     *,
     run_id: str,
 ) -> None:
-    number = _last_load_number(connection)
+    number = loader.load_number - 1
     rows: list[tuple[object, ...]] = []
     for file in changes.files:
         number += 1

@@ -116,18 +116,28 @@ def with_parents(names: Sequence[str]) -> list[CompiledModel]:
     return [model for name, model in project.items() if name in wanted]
 
 
+@cache
+def _parsed(sql: str) -> duckdb.Statement:
+    """The statement, parsed once per process: on small books parsing takes a third of the time of building."""
+    return duckdb.extract_statements(sql)[0]
+
+
 def build_models(connection: duckdb.DuckDBPyConnection, names: Sequence[str], *, is_whole: bool = True) -> None:
     """Build these models and all they are built from, in place of what was built before.
 
     Unless ``is_whole``, what is kept from run to run is continued (``policy.build_plan`` must say so too).
     """
     models = with_parents(names)
+
+    def execute(sql: str) -> None:
+        connection.execute(_parsed(sql))
+
     for schema in sorted({model.schema for model in models}):
         connection.execute(f"create schema if not exists {schema}")
     for model in models:
         if is_whole or model.continued_sql is None:
-            connection.execute(f"create or replace {model.kind} {model.place} as {model.sql}")
+            execute(f"create or replace {model.kind} {model.place} as {model.sql}")
         else:
-            connection.execute(f"create or replace temp table added as {model.continued_sql}")
-            connection.execute(f"delete from {model.place} where {model.forgets}")
-            connection.execute(f"insert into {model.place} by name from added")
+            execute(f"create or replace temp table added as {model.continued_sql}")
+            execute(f"delete from {model.place} where {model.forgets}")
+            execute(f"insert into {model.place} by name from added")

@@ -35,7 +35,7 @@ class Books:
 
     zone: Zone
     connection: duckdb.DuckDBPyConnection
-    models: dict[str, str]
+    models: dict[str, duckdb.Statement]
     runs: int = 0
     known_until: str | None = None
     found: list[dict[str, Any]] = field(default_factory=list)

@@ -118,7 +118,7 @@ def load_and_accept(
     return accept(connection, run_id)
 
 
-def query(connection: duckdb.DuckDBPyConnection, sql: str) -> list[dict[str, Any]]:
+def query(connection: duckdb.DuckDBPyConnection, sql: str | duckdb.Statement) -> list[dict[str, Any]]:
     """Rows as dicts."""
     cursor = connection.execute(sql)
     names = [column[0] for column in cursor.description]

@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import duckdb
@@ -73,6 +75,22 @@ def insert_rows(
     connection.unregister("texts")
 
 
+@cache
+def _without_rows() -> bytes:
+    """A build file with the tables of ``raw``, ``incoming`` and ``audit``, and the default policy; made once."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "empty.duckdb"
+        with duckdb.connect(str(path)) as connection:
+            create_audit_schema(connection, is_described=False)
+            for target in ("raw", "incoming"):
+                connection.execute(f"create schema if not exists {target}")
+                for table_ in TABLES:
+                    columns = ", ".join(f"{name} {type_}" for name, type_ in stored_columns(table_, target))
+                    connection.execute(f"create or replace table {target}.{table_.name} ({columns})")
+            write_policy(connection, load_policy())
+        return path.read_bytes()
+
+
 def create_build_file(
     path: Path,
     rows: Rows,
@@ -87,17 +105,13 @@ def create_build_file(
     unknown = set(rows) - {table_.name for table_ in TABLES}
     if unknown:
         raise KeyError(f"no tables of the contract: {sorted(unknown)}")
+    path.write_bytes(_without_rows())
     with duckdb.connect(str(path)) as connection:
-        create_audit_schema(connection, is_described=False)
-        for target in ("raw", "incoming"):
-            connection.execute(f"create schema if not exists {target}")
-            for table_ in TABLES:
-                columns = ", ".join(f"{name} {type_}" for name, type_ in stored_columns(table_, target))
-                connection.execute(f"create or replace table {target}.{table_.name} ({columns})")
         for name, table_rows in rows.items():
             if table_rows:
                 insert_rows(connection, f"{schema}.{name}", table(name), table_rows)
-        write_policy(connection, load_policy(policy_file))
+        if policy_file is not None:
+            write_policy(connection, load_policy(policy_file))
         plan_whole(connection, "a test builds everything anew")
         knowledge_at = datetime.combine(last + timedelta(days=1), time.min)
         write_context(connection, RunContext("test", first, last, knowledge_at, None, first))
