@@ -17,7 +17,7 @@ export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export GX_ANALYTICS_ENABLED := false
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: setup connectors demo test test-spark lint bench bench-detection lake test-lake
+.PHONY: setup connectors demo test test-spark lint lint-python lint-sql lint-project bench bench-detection lake test-lake
 
 setup: $(STAMP)
 	@$(BIN)/python -m orchestration.warehouse.prepare
@@ -63,11 +63,19 @@ test-spark:
 	@$(MAKE) --no-print-directory setup $(SPARK_STAMP)
 	$(BIN)/python -m pytest tests/spark -p no:xdist -q $(ARGUMENTS)
 
+# The parts share out the cores; what each says comes in one piece.
 lint: setup
+	@$(MAKE) --no-print-directory --jobs $(JOBS) --keep-going --output-sync=target lint-sql lint-python lint-project
+
+lint-python:
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/sqlfluff lint --disable-progress-bar dbt_project/models dbt_project/tests
+
+lint-sql:
+	$(BIN)/python .ci/lint_sql.py lint --disable-progress-bar --processes $(JOBS) dbt_project/models dbt_project/tests
+
+lint-project:
 	$(BIN)/python -m orchestration.warehouse.prepare --strict
 
 # Sizes as arguments: make bench-detection ARGUMENTS="--seeds 50".
