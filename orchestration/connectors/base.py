@@ -31,12 +31,14 @@ class Feed:
     """A table that a source fills.
 
     ``may_be_empty``: a complete answer can have no rows (no transfer today); otherwise no rows is missing data.
+    ``may_be_absent``: if the source doesn't yield the table at all, no file lands; one yielded without rows does.
     ``of_the_present``: the source tells only what is so now, so a day that wasn't pulled soon after its end stays
     missing, and the days after it go on without it (``present``).
     """
 
     table: str
     may_be_empty: bool = False
+    may_be_absent: bool = False
     of_the_present: bool = False
 
 

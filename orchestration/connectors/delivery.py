@@ -278,6 +278,8 @@ class Delivery:
     def _finish(self, feed: Feed) -> Iterator[DeliveredFile]:
         table, finished = contract.table(feed.table), self.folder / _finished_name(feed.table)
         parts = [self.folder / name for name in self.parts[feed.table]]
+        if not parts and feed.may_be_absent:
+            return
         if not parts:
             empty = self.folder / f"{feed.table}.00000.parquet"
             write_rows(table, pa.table({name: pa.array([], pa.string()) for name in table.column_names}), empty)

@@ -172,8 +172,12 @@ class HttpClient:
         *,
         body: bytes | None = None,
         headers: Mapping[str, str] | None = None,
+        decode: bool = True,
     ) -> Response:
-        """Ask once, within the limits and the deadline of ``patiently``; raise TransientError if it is worth more."""
+        """Ask once, within the limits and the deadline of ``patiently``; raise TransientError if it is worth more.
+
+        Without ``decode`` the body stays as it was sent: a part of a compressed file, say.
+        """
         while not self._limiter.try_acquire("request", blocking=False):
             self.services.clock.sleep(0.2 / self.settings.requests_per_second)
         left = self._time_left(deadline, place)
@@ -191,7 +195,7 @@ class HttpClient:
                 redirect=False,
             )
             try:
-                return self._response(response, place, deadline)
+                return self._response(response, place, deadline, decode=decode)
             finally:
                 response.drain_conn() if response.closed else response.close()
         except urllib3.exceptions.LocationParseError as error:
@@ -201,10 +205,10 @@ class HttpClient:
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise TransientError(_in_words(error)) from error
 
-    def _response(self, response: urllib3.BaseHTTPResponse, place: str, deadline: float) -> Response:
+    def _response(self, response: urllib3.BaseHTTPResponse, place: str, deadline: float, *, decode: bool) -> Response:
         status = response.status
         received, parts = 0, []
-        for chunk in response.stream(_CHUNK, decode_content=True):
+        for chunk in response.stream(_CHUNK, decode_content=decode):
             received += len(chunk)
             self._time_left(deadline, place)
             self.limits.check_size(received, f"the answer to {place}")

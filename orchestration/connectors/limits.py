@@ -90,14 +90,15 @@ class Limits(BaseModel):
             written = text.decode("utf-8") if isinstance(text, bytes) else text
         except UnicodeDecodeError as error:
             raise AnswerError(f"{place} is not UTF-8 text", "see what answers at that address") from error
-        self._check_nesting(written, place)
+        self.check_nesting(written, place)
         try:
             return json_value(written, numbers_as_text=numbers_as_text)
         except (ValueError, RecursionError) as error:
             shown = " ".join(written[:120].split())
             raise AnswerError(f"{place} is no JSON ({shown!r})", "see what answers at that address") from error
 
-    def _check_nesting(self, text: str, place: str) -> None:
+    def check_nesting(self, text: str, place: str) -> None:
+        """Raise LimitError if brackets outside of strings are nested deeper than the bound."""
         depth = 0
         for move in _MOVES.finditer(text):
             sign = text[move.start()]

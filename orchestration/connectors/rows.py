@@ -5,7 +5,7 @@ What belongs here: casting, refusing, writing. What doesn't: where files lie (``
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import duckdb
@@ -16,6 +16,7 @@ from orchestration.connectors.errors import AnswerError, SourceError
 from orchestration.contract import Column, Table
 from orchestration.errors import ConfigurationError, RingfenceError
 from orchestration.landing.casts import cast_for, create_cast_macros
+from orchestration.landing.issues import first_line
 from orchestration.sql import identifier, quoted
 
 _PARQUET = "(format parquet, compression zstd)"
@@ -44,7 +45,9 @@ def write_rows(table: Table, rows: pa.Table | pa.RecordBatchReader, path: Path) 
         types = {name: str(type_) for name, type_, *_ in database.execute("describe delivered").fetchall()}
         if unknown := sorted(set(types) - set(table.column_names)):
             raise AnswerError(f"{table.name} has no column {unknown[0]}", "mend the mapping of this source")
-        columns = ", ".join(f"{_strict(table, column, types)} as {identifier(column.name)}" for column in table.columns)
+        names = [f"coalesce(cast({identifier(name)} as varchar), '')" for name in table.key if name in types]
+        row = "'row ' || " + (" || '|' || ".join(names) or quoted("?"))
+        columns = strict_columns(table, {name: (identifier(name), type_) for name, type_ in types.items()}, row)
         try:
             database.execute(f"copy (select {columns} from delivered) to {quoted(str(path))} {_PARQUET}")
         except duckdb.Error as error:
@@ -65,17 +68,23 @@ def _guarded(rows: pa.RecordBatchReader, failure: list[SourceError]) -> pa.Recor
     return pa.RecordBatchReader.from_batches(rows.schema, batches())
 
 
-def _strict(table: Table, column: Column, types: dict[str, str]) -> str:
-    """SQL of a column's value that stops the statement where there is none and should be."""
-    key = " || '|' || ".join(
-        f"coalesce(cast({identifier(name)} as varchar), '')" for name in table.key if name in types
+def strict_columns(table: Table, delivered: Mapping[str, tuple[str, str]], row: str) -> str:
+    """SQL of the contract's columns that stops the statement at a value that it can't hold or that is missing.
+
+    ``delivered`` gives SQL and DuckDB type of the columns that there are, ``row`` the SQL of a row's name for people.
+    """
+    return ", ".join(
+        f"{_strict(column, delivered.get(column.name), row)} as {identifier(column.name)}" for column in table.columns
     )
-    row = f"'row ' || {key or quoted('?')} || ', {column.name}: '"
-    nothing = f"error({row} || 'nothing, and it is required')" if column.required else "null"
-    if column.name not in types:
+
+
+def _strict(column: Column, delivered: tuple[str, str] | None, row: str) -> str:
+    place = f"{row} || ', {column.name}: '"
+    nothing = f"error({place} || 'nothing, and it is required')" if column.required else "null"
+    if delivered is None:
         return f"cast({nothing} as {column.duckdb_type})"
-    cast = cast_for(column, identifier(column.name), types[column.name])
-    problem = f"error({row} || coalesce({cast.problem}, 'unusable') || ' (' || left({cast.shown}, 60) || ')')"
+    cast = cast_for(column, *delivered)
+    problem = f"error({place} || coalesce({cast.problem}, 'unusable') || ' (' || left({cast.shown}, 60) || ')')"
     return (
         f"cast(case when {cast.value} is not null then {cast.value}"
         f" when {cast.delivered} is not null then {problem} else {nothing} end as {column.duckdb_type})"
@@ -83,7 +92,7 @@ def _strict(table: Table, column: Column, types: dict[str, str]) -> str:
 
 
 def _refused(table: Table, error: duckdb.Error) -> RingfenceError:
-    line = str(error).splitlines()[0].removeprefix("Invalid Input Error: ")
+    line = first_line(error).removeprefix("Invalid Input Error: ")
     if isinstance(error, duckdb.IOException):
         return ConfigurationError(f"{table.name}: {line}; make room or mend the rights there, and pull again")
     return AnswerError(f"{table.name}, {line}", "correct it at the source or in the mapping")

@@ -97,9 +97,9 @@ def _entries(folder: Path) -> Iterator[Path]:
     return (path for path in sorted(folder.iterdir()) if not is_temporary(path.name))
 
 
-def _format_of(path: Path) -> FileFormat | None:
-    name = path.name.lower()
-    return next((format_ for format_ in FileFormat if name.endswith(format_.value)), None)
+def format_of(name: str) -> FileFormat | None:
+    """The format that a file's name says it has, None if it is none of the contract's."""
+    return next((format_ for format_ in FileFormat if name.lower().endswith(format_.value)), None)
 
 
 def _day_of(folder: Path) -> date | None:
@@ -115,7 +115,7 @@ def _files_below(folder: Path) -> Iterator[Path]:
     for path in _entries(folder):
         if path.is_dir():
             yield from _files_below(path)
-        elif _format_of(path) is not None:
+        elif format_of(path.name) is not None:
             yield path
 
 
@@ -140,7 +140,7 @@ class _Walk:
     def _dated(self, table: Table, folder: Path) -> None:
         for path in _entries(folder):
             if not path.is_dir():
-                if _format_of(path) is not None:
+                if format_of(path.name) is not None:
                     self._misplace(path, "data file of a dated table outside a date= folder", table)
                 else:
                     self.notices.append(f"{self._relative(path)}: left out, not a data file of the contract")
@@ -166,7 +166,7 @@ class _Walk:
                 for below in _files_below(path):
                     self._misplace(below, "data file in a folder that the contract doesn't have", table, day)
                 continue
-            format_ = _format_of(path)
+            format_ = format_of(path.name)
             if format_ is None:
                 self.notices.append(f"{self._relative(path)}: left out, neither parquet, csv, csv.gz nor jsonl")
                 continue
