@@ -72,6 +72,10 @@ class Storage(ABC):
     def chunks(self, file: StoredFile) -> Iterator[bytes]:
         """The bytes as stored; raises IncompleteError if the file isn't the one that was listed any more."""
 
+    def touch(self, file: StoredFile) -> None:
+        """Read as little of the file as shows that it can be read."""
+        next(iter(self.chunks(file)), b"")
+
 
 class FilePattern:
     """A pattern of keys: ``*``, ``?``, ``[…]`` within a folder, ``**`` over folders, and the day that a file is of.
@@ -310,11 +314,12 @@ def _token(file: StoredFile) -> str:
 
 
 def look(storage: Storage, pattern: FilePattern, subject: str) -> Probe:
-    """Whether files of a pattern are there; raises what listing them raises."""
+    """Whether files of a pattern are there and the last can be read; raises what listing and reading it raise."""
     found = pattern.found_in(storage)
     if not found:
         return Probe(
             subject, False, f"no file {pattern.text} in {storage.place}; mend the pattern, or wait for the file"
         )
     last = found[-1]
+    storage.touch(last)
     return Probe(subject, True, f"{len(found):,} files {pattern.text} in {storage.place}, the last {last.shown}")
