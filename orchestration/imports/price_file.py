@@ -1,4 +1,4 @@
-"""Files of prices: the last close at or before a day, per asset, with the moment it is really of.
+"""Files of prices: the last close at or before a day, or the close of that very day, with the moment it is really of.
 
 What belongs here: the layouts that price downloads come in. What doesn't: whether a price is fresh, agrees with
 others, or is missing, which the checks say of the landing zone.
@@ -6,7 +6,8 @@ others, or is missing, which the checks say of the landing zone.
 Layouts, told apart by their header: asset, date and close (daily bars of several assets); date and close (daily bars
 of one asset, which the file's name or an option names); asset and price, with or without a date. Dates may be
 ISO 8601 or epoch seconds or milliseconds. A bar is stamped with its day and its close is of the day's end, so a date
-without a time, and a bar at midnight, are read as the last second of that day.
+without a time, and a bar at midnight, are read as the last second of that day. What a column named volume counts
+differs between providers, so volumes are read only where it is said.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ from decimal import Decimal
 from pathlib import Path
 
 from orchestration.errors import ConfigurationError
-from orchestration.imports.amounts import AmountError, parse_amount
-from orchestration.imports.text_lines import RejectedLine, TextLine, find_columns, read_lines, split_cells
+from orchestration.imports.amounts import EXACT, parse_amount
+from orchestration.imports.text_lines import RejectedLine, TextLine, column_name, find_columns, read_lines, split_cells
 
 _SPELLINGS: dict[str, tuple[str, ...]] = {
     "asset": ("asset", "symbol", "token", "coin", "ticker"),
@@ -45,6 +46,7 @@ class AssetPrice:
     price_usd: Decimal
     as_of: datetime
     source: str
+    volume_usd: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,15 +58,40 @@ class PriceReading:
 
 
 @dataclass(frozen=True, slots=True)
+class PriceOptions:
+    """What a price file doesn't say itself.
+
+    ``asset`` is that of a file without a column of assets. ``volume_column`` names the volumes, which are in USD or, if
+    not ``volume_is_usd``, in units of the asset and worth the close. ``is_bar`` tells whether rows are daily bars, None
+    if their header tells by a column of opening prices.
+    """
+
+    asset: str | None = None
+    round_to_contract: bool = False
+    volume_column: str | None = None
+    volume_is_usd: bool = True
+    is_bar: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DayPrices:
+    """The closes of a day, and the assets that were priced before it and not on it."""
+
+    prices: tuple[AssetPrice, ...]
+    lacking: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class _Layout:
     delimiter: str
     width: int
     columns: dict[str, int]
+    options: PriceOptions
     asset: str | None
 
     @property
     def is_bar(self) -> bool:
-        return "open" in self.columns
+        return "open" in self.columns if self.options.is_bar is None else self.options.is_bar
 
 
 def read_price_file(
@@ -75,16 +102,12 @@ def read_price_file(
     Later prices are left out; nothing older is made to look newer. ``price_asset`` names the asset of a file that
     has no asset column. Raises ConfigurationError if the file can't be read or its header lacks a column.
     """
-    lines = read_lines(path)
-    first = next(line for line in lines if line.text.strip())
-    layout = _layout(path, first, price_asset)
+    layout, lines = _opened(path, PriceOptions(price_asset, round_to_contract))
     latest: dict[str, AssetPrice] = {}
     rejects: list[RejectedLine] = []
     for line in lines:
-        if line.text.strip() == first.text.strip() or not line.text.strip(layout.delimiter + " "):
-            continue
         try:
-            price = _read_row(line, layout, as_of, path.stem, round_to_contract)
+            price = _read_row(_cells(line, layout), layout, as_of, path.stem)
         except ValueError as error:
             rejects.append(RejectedLine(path.name, line.number, line.text, str(error)))
             continue
@@ -100,6 +123,47 @@ def read_price_file(
             f"{path.name} holds no price that can be read; line {rejects[0].line}: {rejects[0].reason}"
         )
     return PriceReading(tuple(latest[asset] for asset in sorted(latest)), tuple(rejects))
+
+
+def read_day_prices(path: Path, day: date, options: PriceOptions, *, is_of_day: bool = False) -> DayPrices:
+    """Read the last price on ``day`` itself for each asset of a price file; rows of other days aren't judged.
+
+    ``is_of_day``: all rows of the file are of that day, so they need no date. Raises ConfigurationError, naming file
+    and line, for a row of the day, or of no day that can be told, that holds no price; for two prices of one moment;
+    and as ``read_price_file`` does.
+    """
+    layout, lines = _opened(path, options)
+    if "time" not in layout.columns and not is_of_day:
+        raise ConfigurationError(
+            f"{path.name} has no dates; name the day in the file's name, as {{date}} in its pattern"
+        )
+    latest: dict[str, AssetPrice] = {}
+    before: set[str] = set()
+    for line in lines:
+        try:
+            cells = _cells(line, layout)
+            moment = _moment_of(cells, layout, day)
+            if moment.date() != day:
+                before |= {_asset_of(cells, layout)} if moment.date() < day else set()
+                continue
+            price = _read_row(cells, layout, day, path.stem)
+            known = latest.get(price.asset)
+            if known is not None and known.as_of == price.as_of and known != price:
+                raise ValueError("another price stands for the same moment")
+        except ValueError as error:
+            raise ConfigurationError(f"{path.name}, line {line.number}: {error}; correct or remove it") from error
+        if known is None or price.as_of > known.as_of:
+            latest[price.asset] = price
+    return DayPrices(tuple(latest[asset] for asset in sorted(latest)), tuple(sorted(before - set(latest))))
+
+
+def _opened(path: Path, options: PriceOptions) -> tuple[_Layout, list[TextLine]]:
+    """A file's layout, and its lines without the header, repeated or not, and blank ones."""
+    lines = read_lines(path)
+    first = next(line for line in lines if line.text.strip())
+    layout = _layout(path, first, options)
+    rows = [line for line in lines if line.text.strip() != first.text.strip()]
+    return layout, [line for line in rows if line.text.strip(layout.delimiter + " ")]
 
 
 def read_price_files(
@@ -118,14 +182,17 @@ def read_price_files(
     )
 
 
-def _layout(path: Path, header: TextLine, price_asset: str | None) -> _Layout:
+def _layout(path: Path, header: TextLine, options: PriceOptions) -> _Layout:
+    spellings = _SPELLINGS
+    if options.volume_column is not None:
+        spellings = {**_SPELLINGS, "volume": (column_name(options.volume_column),)}
     best: tuple[str, list[str], dict[str, int]] = (",", [], {})
     for delimiter in _DELIMITERS:
         try:
             cells = split_cells(header.text, delimiter)
         except csv.Error:
             continue
-        columns = find_columns(cells, _SPELLINGS)
+        columns = find_columns(cells, spellings)
         if len(columns) > len(best[2]):
             best = (delimiter, cells, columns)
     delimiter, cells, columns = best
@@ -134,17 +201,21 @@ def _layout(path: Path, header: TextLine, price_asset: str | None) -> _Layout:
             f"{path.name}, line {header.number}: no layout of prices has this header; name the columns asset, date and"
             " close, or date and close for one asset, or asset and price_usd with or without as_of"
         )
+    if options.volume_column is not None and "volume" not in columns:
+        raise ConfigurationError(
+            f"{path.name} has no column {options.volume_column} for its volumes; mend the name of that column"
+        )
     asset = None
     if "asset" not in columns:
         word = _LEADING_WORD.match(path.stem)
-        asset = price_asset or (word.group().upper() if word else None)
+        asset = options.asset or (word.group().upper() if word else None)
         if asset is None:
             raise ConfigurationError(f"{path.name} has no asset column; say which asset it prices with --price-asset")
-    return _Layout(delimiter, len(cells), columns, asset)
+    return _Layout(delimiter, len(cells), columns, options, asset)
 
 
-def _read_row(line: TextLine, layout: _Layout, as_of: date, source: str, round_to_contract: bool) -> AssetPrice:
-    """Read one row; raise ValueError with the reason if it holds no price."""
+def _cells(line: TextLine, layout: _Layout) -> list[str]:
+    """One row's cells; raise ValueError with the reason if it is no row of this layout."""
     if not line.is_readable:
         raise ValueError("the line is not UTF-8 text")
     try:
@@ -153,22 +224,46 @@ def _read_row(line: TextLine, layout: _Layout, as_of: date, source: str, round_t
         raise ValueError(f"the line is no row of a table: {error}") from error
     if len(cells) != layout.width:
         raise ValueError(f"the row has {len(cells)} cells and the header {layout.width}")
+    return cells
+
+
+def _asset_of(cells: list[str], layout: _Layout) -> str:
     asset = layout.asset or cells[layout.columns["asset"]]
     if not asset:
         raise ValueError("the asset is missing")
-    moment = datetime.combine(as_of, _DAY_END)
+    return asset
+
+
+def _moment_of(cells: list[str], layout: _Layout, as_of: date) -> datetime:
     if "time" in layout.columns:
-        moment = _moment(cells[layout.columns["time"]], is_bar=layout.is_bar)
+        return _moment(cells[layout.columns["time"]], is_bar=layout.is_bar)
+    return datetime.combine(as_of, _DAY_END)
+
+
+def _read_row(cells: list[str], layout: _Layout, as_of: date, source: str) -> AssetPrice:
+    """Read one row; raise ValueError with the reason if it holds no price."""
+    asset, moment = _asset_of(cells, layout), _moment_of(cells, layout, as_of)
     text = cells[layout.columns["price"]]
     if text.lower() in _NO_PRICE:
         raise ValueError("there is no price")
-    try:
-        price = parse_amount(text, round_to_contract=round_to_contract)
-    except AmountError as error:
-        raise ValueError(str(error)) from error
+    price = parse_amount(text, round_to_contract=layout.options.round_to_contract)
     if price <= 0:
         raise ValueError(f"the price {text!r} is not positive")
-    return AssetPrice(asset, price, moment, source)
+    return AssetPrice(asset, price, moment, source, _volume(cells, layout, price))
+
+
+def _volume(cells: list[str], layout: _Layout, price: Decimal) -> Decimal | None:
+    """The volume in USD, None if there is none; raise ValueError if it is no amount."""
+    text = cells[layout.columns["volume"]] if "volume" in layout.columns else ""
+    if text.lower() in _NO_PRICE:
+        return None
+    rounding = layout.options.round_to_contract
+    volume = parse_amount(text, round_to_contract=rounding)
+    if volume < 0:
+        raise ValueError(f"the volume {text!r} is negative")
+    if layout.options.volume_is_usd:
+        return volume
+    return parse_amount(format(EXACT.multiply(volume, price), "f"), round_to_contract=rounding)
 
 
 def _moment(text: str, *, is_bar: bool) -> datetime:
