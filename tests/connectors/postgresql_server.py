@@ -64,32 +64,24 @@ def _quoted(text: str) -> str:
 
 
 class Exchange:
-    """The database ``exchange`` as its owner sees it. ``filled`` is what its tables hold at the start of every test."""
+    """The database ``exchange`` as its owner sees it."""
 
-    def __init__(self, server: Server, filled: str) -> None:
-        self.server, self.filled = server, filled
-        self._is_changed = True
-
-    def restore(self) -> None:
-        """All tables as they are at the start, readable by ``USER``."""
-        if self._is_changed:
-            rights = (
-                f"alter role {USER} password {_quoted(SECRET)}; grant usage on schema exchange to {USER};"
-                f" grant select on all tables in schema exchange to {USER};"
-            )
-            self.run(f"drop schema if exists exchange cascade; {SCHEMA} {rights} {self.filled}")
-            self._is_changed = False
+    def __init__(self, server: Server) -> None:
+        self.server = server
 
     def run(self, sql: str) -> None:
         """Execute statements, as the superuser, in one transaction."""
-        self._is_changed = True
         self.server.run(sql, "exchange")
+
+    def create(self, filled: str) -> None:
+        """All tables anew, with what ``filled`` puts into them, readable by ``USER``."""
+        rights = f"grant usage on schema exchange to {USER}; grant select on all tables in schema exchange to {USER};"
+        self.run(f"drop schema if exists exchange cascade; {SCHEMA} {rights} {filled}")
 
     def connect(self) -> Any:
         """A connection of the superuser's, for transactions that stay open."""
         import adbc_driver_postgresql.dbapi as driver
 
-        self._is_changed = True
         return driver.connect(f"host={self.server.folder} user=ringfence dbname=exchange", autocommit=True)
 
 

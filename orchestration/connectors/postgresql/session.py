@@ -44,9 +44,7 @@ _REMEDIES: dict[str, str] = {
     "40001": "a replica stopped the query to go on replaying; pull again, or raise its max_standby_streaming_delay",
     "22023": "mend time_zone of this table",
 }
-"""By SQLSTATE."""
-
-_BROKEN_OFF = {"statement timeout": "57014", "lock timeout": "55P03", "conflict with recovery": "40001"}
+"""By SQLSTATE; those that only a connection can have are told by ``_connecting``."""
 
 _TEMPORARY = re.compile(
     r"refused|No such file|timeout expired|timed out|unreachable|starting up|shutting down|too many clients"
@@ -197,8 +195,6 @@ def _told(place: str) -> Iterator[None]:
         yield
     except Error as error:
         raise _translated(place, error) from error
-    except (pa.ArrowException, OSError) as error:
-        raise _broken_off(place, error) from error
 
 
 def _translated(place: str, error: Any) -> SourceError:
@@ -213,18 +209,6 @@ def _translated(place: str, error: Any) -> SourceError:
             return AnswerError(problem, "its rows are hidden from this user in part; grant the role BYPASSRLS")
         return AnswerError(problem, "grant the user of this source USAGE on the schema and SELECT on the table")
     if state.startswith(("08", "57P", "53")) or not state:
-        return UnreachableError(problem, _GONE)
-    return AnswerError(problem, "correct it at the source or in the mapping")
-
-
-def _broken_off(place: str, error: Exception) -> SourceError:
-    """What was said between two batches, where the driver gives no SQLSTATE."""
-    said = re.split(r"failed: |ERROR: |FATAL: ", str(error))[-1]
-    problem = f"{place}: {' '.join(said.split())}"
-    for pattern, state in _BROKEN_OFF.items():
-        if pattern in said:
-            return AnswerError(problem, _REMEDIES[state])
-    if re.search(r"closed the connection|terminating connection|SSL|reset by peer|timed out", said):
         return UnreachableError(problem, _GONE)
     return AnswerError(problem, "correct it at the source or in the mapping")
 
