@@ -1,17 +1,16 @@
 """From a claims schedule to published marts, against a plain re-computation from the schedule and the prices alone.
 
-What belongs here: importing, running the real command on what was imported, and comparing to the last digit. What
-doesn't: how layouts are read (test_filed_schedule, test_claims_schedule).
+What belongs here: importing, running on what was imported, and comparing to the last digit: the made-up schedule by the
+real command, the large sample by the job's steps alone. What doesn't: how layouts are read (test_filed_schedule,
+test_claims_schedule).
 """
 
 from __future__ import annotations
 
 import csv
 import io
-import subprocess
-import sys
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
@@ -21,8 +20,11 @@ from typing import Any
 import duckdb
 import pytest
 
+from orchestration import cli
 from orchestration.imports.amounts import EXACT
 from orchestration.imports.claims_schedule import ImportOptions, import_claims_schedule
+from orchestration.pipeline.direct import run_directly
+from orchestration.settings import Settings
 from tests.imports import small_schedule
 
 DAY = date(2022, 11, 11)
@@ -42,29 +44,33 @@ EXPLAINED_CHECKS = {
 }
 """What a schedule without reserves must fail, or may: everything else would be a false alarm."""
 
+MARTS = ("fct_customer_liability_daily", "fct_negative_balance_daily", "fct_solvency_daily")
+
 Balances = dict[tuple[str, str], Decimal]
+Run = Callable[[Settings], tuple[Path, frozenset[tuple[str, str]]]]
 
 
 @dataclass(frozen=True)
 class Claims:
-    """What the schedule and the price file say, read without the importer, and the warehouse made of them."""
+    """What the schedule and the price file say, read without the importer, and the database made of them."""
 
     balances: Balances
     prices: dict[str, Decimal]
     price_days: dict[str, date]
-    warehouse: Path
+    database: Path
+    found: frozenset[tuple[str, str]]
+    """Check and subject of every finding."""
 
     def query(self, sql: str) -> list[dict[str, Any]]:
         """Rows of a query as dicts; decimals stay Decimal."""
-        with duckdb.connect(str(self.warehouse / "ringfence.duckdb"), read_only=True) as connection:
+        with duckdb.connect(str(self.database), read_only=True) as connection:
             cursor = connection.execute(sql)
             names = [column[0] for column in cursor.description or ()]
             return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
     def findings(self, check: str) -> set[str]:
         """Subjects of a check's findings."""
-        rows = self.query(f"select subject_id from audit.finding where check_name = '{check}'")
-        return {row["subject_id"] for row in rows}
+        return {subject for name, subject in self.found if name == check}
 
     def value(self, asset: str, quantity: Decimal) -> Decimal | None:
         """Quantity at the asset's price, rounded half up to 8 places; None without a price."""
@@ -87,15 +93,28 @@ def _last_closes(text: str) -> tuple[dict[str, Decimal], dict[str, date]]:
     return prices, days
 
 
-def _import_and_run(schedule: Path, prices: Path, balances: Balances, folder: Path) -> Claims:
+def _by_command(settings: Settings) -> tuple[Path, frozenset[tuple[str, str]]]:
+    """Run the command; return what it published, and what it found."""
+    folders = ["--landing", str(settings.landing), "--warehouse", str(settings.warehouse)]
+    assert cli._invoke(["run", "--date", DAY.isoformat(), *folders]) == 3
+    with duckdb.connect(str(settings.paths.published_file), read_only=True) as connection:
+        found = connection.execute("select check_name, subject_id from audit.finding").fetchall()
+    return settings.paths.published_file, frozenset(found)
+
+
+def _by_steps(settings: Settings) -> tuple[Path, frozenset[tuple[str, str]]]:
+    """Run the job's steps without Dagster and publishing; return the build file, and what was found."""
+    result = run_directly(settings, "only", DAY, DAY, models=MARTS)
+    assert result.refusal is None
+    return settings.paths.build_file, frozenset((check, subject) for check, _, subject, _ in result.findings)
+
+
+def _import_and_run(schedule: Path, prices: Path, balances: Balances, folder: Path, run: Run) -> Claims:
     import_claims_schedule(schedule, prices, DAY, folder / "landing", options=ImportOptions(own_tokens=("FTT",)))
-    command = [sys.executable, "-m", "orchestration.cli", "run", "--date", DAY.isoformat()]
-    folders = ["--landing", str(folder / "landing"), "--warehouse", str(folder / "warehouse")]
-    result = subprocess.run([*command, *folders], capture_output=True, text=True, check=False)
-    assert result.returncode == 3, f"exit {result.returncode}\n{result.stdout[-3000:]}\n{result.stderr[-3000:]}"
+    database, found = run(Settings(folder / "landing", folder / "warehouse"))
     held = {asset for _, asset in balances}
     known, days = _last_closes(prices.read_text(encoding="utf-8"))
-    return Claims(balances, {a: p for a, p in known.items() if a in held}, days, folder / "warehouse")
+    return Claims(balances, {a: p for a, p in known.items() if a in held}, days, database, found)
 
 
 @pytest.fixture(
@@ -113,13 +132,15 @@ def claims(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     if request.param == "small":
         (folder / "schedule.csv").write_text(small_schedule.SCHEDULE, encoding="utf-8")
         (folder / "prices.csv").write_text(small_schedule.PRICES, encoding="utf-8")
-        yield _import_and_run(folder / "schedule.csv", folder / "prices.csv", small_schedule.BALANCES, folder)
+        yield _import_and_run(
+            folder / "schedule.csv", folder / "prices.csv", small_schedule.BALANCES, folder, _by_command
+        )
     else:
         with SHARED_SCHEDULE.open(encoding="utf-8", newline="") as stream:
             rows = list(csv.DictReader(stream))
         balances = {(row["account_ref"], row["asset"]): Decimal(row["balance"]) for row in rows}
         assert len(balances) == len(rows)
-        yield _import_and_run(SHARED_SCHEDULE, SHARED_PRICES, balances, folder)
+        yield _import_and_run(SHARED_SCHEDULE, SHARED_PRICES, balances, folder, _by_steps)
 
 
 def test_liabilities_agree_to_the_last_digit(claims: Claims) -> None:
@@ -195,5 +216,4 @@ def test_the_day_is_short_of_everything_owed(claims: Claims) -> None:
 
 
 def test_no_check_fails_that_the_schedule_gives_no_reason_for(claims: Claims) -> None:
-    rows = claims.query("select distinct check_name from audit.finding")
-    assert {row["check_name"] for row in rows} <= EXPLAINED_CHECKS
+    assert {check for check, _ in claims.found} <= EXPLAINED_CHECKS

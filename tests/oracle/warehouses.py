@@ -5,8 +5,6 @@ What belongs here: reading marts and findings from both. What doesn't: comparing
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
@@ -15,6 +13,7 @@ from typing import Any
 
 import duckdb
 
+from orchestration import cli
 from orchestration.checks import CHECKS, Kind
 from orchestration.contract import table
 from tests.end_to_end.random_exchange import RandomExchange
@@ -100,12 +99,11 @@ class Published:
 
 
 def run(landing: Path, warehouse: Path, first: date, last: date) -> Published:
-    """Run the command as a user would; raise AssertionError unless it publishes."""
+    """Run the command as a user would, in this process; raise AssertionError unless it publishes."""
     arguments = ["--landing", str(landing), "--warehouse", str(warehouse)]
     dates = ["--from", first.isoformat(), "--to", last.isoformat()]
-    command = [sys.executable, "-m", "orchestration.cli", "run", *arguments, *dates]
-    result = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert result.returncode in PUBLISHED, f"exit {result.returncode}\n{result.stdout[-3000:]}\n{result.stderr[-3000:]}"
+    status = cli._invoke(["run", *arguments, *dates])
+    assert status in PUBLISHED, f"exit {status}"
     return Published(warehouse)
 
 

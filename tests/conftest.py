@@ -1,0 +1,24 @@
+"""What holds for all tests: the longest modules come first, so that workers that share them out end together."""
+
+from __future__ import annotations
+
+import pytest
+
+LONGEST_FIRST = (
+    "tests/end_to_end/test_the_job.py",
+    "tests/end_to_end/test_planted_faults.py",
+    "tests/landing/test_integrity.py",
+    "tests/end_to_end/test_against_oracle.py",
+    "tests/end_to_end/test_continued_builds.py",
+    "tests/imports/test_claims_end_to_end.py",
+    "tests/simulate/test_faults.py",
+    "tests/simulate/test_collapse.py",
+    "tests/models/test_wallets_flows.py",
+)
+"""Modules of half a minute or more, by measured time; each goes to one worker."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The modules named, then the others as they were collected."""
+    rank = {name: number for number, name in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: rank.get(item.nodeid.partition("::")[0], len(rank)))
