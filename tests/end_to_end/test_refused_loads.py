@@ -2,7 +2,7 @@
 
 A good run up to 5 January comes first; each case then breaks the delivery of 6 January, or an older one, in a copy of
 that landing zone and warehouse. Every way in which a file can be wrong is tested where files are read (tests/landing);
-here is one case for each check and what must hold for the whole run.
+here is one case for each check. What is published meanwhile is part of ``test_the_job``.
 """
 
 from __future__ import annotations
@@ -18,8 +18,6 @@ import duckdb
 import pytest
 
 from orchestration.bench.exchange import judge_run
-from orchestration.pipeline.run import ExitStatus
-from orchestration.runner import run_days
 from orchestration.settings import Settings
 from tests.support.small_exchange import healthy_exchange, write_landing
 
@@ -166,12 +164,6 @@ def _rows(file: Path, schema: str) -> dict[str, Any]:
         }
 
 
-def _standing(warehouse: Path) -> Expected:
-    with duckdb.connect(str(warehouse / "ringfence.duckdb"), read_only=True) as connection:
-        found = "select check_name, as_of_date, subject_id from audit.finding where kind = 'integrity'"
-        return set(connection.execute(found).fetchall())
-
-
 @pytest.mark.parametrize("name", CASES)
 def test_load_is_refused_and_nothing_taken(name: str, good: Path, tmp_path: Path) -> None:
     plant, expected = CASES[name]
@@ -186,30 +178,3 @@ def test_load_is_refused_and_nothing_taken(name: str, good: Path, tmp_path: Path
     assert judgement.is_refused
     assert {finding[:3] for finding in judgement.findings} == expected
     assert _rows(settings.paths.build_file, "raw") == before
-
-
-def test_a_refused_load_leaves_what_was_published_and_a_mended_one_clears_the_finding(tmp_path: Path) -> None:
-    settings = Settings(tmp_path / "landing", tmp_path / "warehouse")
-    write_landing(healthy_exchange(), settings.landing)
-    first = run_days(settings, GOOD_DAY, GOOD_DAY)
-    assert first.status is ExitStatus.PASSED, first.message
-    published = settings.paths.published_file
-    before = _rows(published, "marts")
-    assert before["fct_solvency_daily"]
-    whole = (settings.landing / LEDGER).read_bytes()
-    replace(LEDGER, ",-400,", ",four hundred,")(settings.landing)
-
-    refused = run_days(settings, NEXT_DAY, NEXT_DAY)
-
-    assert refused.status is ExitStatus.FAILED_INTEGRITY
-    assert _standing(settings.warehouse) == schema(LEDGER)
-    assert _rows(published, "marts") == before
-    (settings.landing / LEDGER).write_bytes(whole)
-
-    mended = run_days(settings, NEXT_DAY, NEXT_DAY)
-
-    assert mended.status is ExitStatus.PASSED, mended.message
-    assert _standing(settings.warehouse) == set()
-    log = _rows(published, "audit")["finding_log"]
-    assert sorted((row[1], row[4]) for row in log) == [("raised", "schema_conforms"), ("withdrawn", "schema_conforms")]
-    assert max(row[0] for row in _rows(published, "marts")["fct_solvency_daily"]) == NEXT_DAY

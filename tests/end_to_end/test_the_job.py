@@ -1,11 +1,13 @@
 """The job through the command line: what it exits with, publishes, remembers and says.
 
 One warehouse tells it all: a good day, a run that is killed while analysts read, and the run after it. The small
-exchange is healthy until the fourth day, when a customer is let go short of dollars in a spot account.
+exchange is healthy until the fourth day, when a customer is let go short of dollars in a spot account. In a copy of the
+warehouse as it was after the good day, nobody is, but a file of the fourth day is broken, and mended.
 """
 
 from __future__ import annotations
 
+import gzip
 import os
 import shutil
 import signal
@@ -15,6 +17,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
@@ -23,7 +26,8 @@ import duckdb
 import pytest
 
 from orchestration import cli
-from orchestration.runner import open_instance
+from orchestration.pipeline.run import ExitStatus
+from orchestration.runner import open_instance, run_days
 from orchestration.settings import Settings, WarehousePaths
 from tests.support.small_exchange import at, healthy_exchange, write_landing
 
@@ -39,6 +43,7 @@ class Story:
 
     landing: Path
     warehouse: Path
+    warehouse_after_good: Path
     good_status: int
     published_before_kill: Rows
     published_after_kill: Rows
@@ -97,15 +102,18 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
     books.transaction("let-go-short", at(BAD, 12), legs)
     landing, warehouse = write_landing(books, folder / "landing"), folder / "warehouse"
     (landing / "trades").mkdir()
-    good = subprocess.run(arguments(landing, warehouse, GOOD), capture_output=True, text=True, check=False)
-    assert good.returncode == 0, good.stderr
+    good_status = cli._invoke(arguments(landing, warehouse, GOOD)[len(COMMAND) :])
+    assert good_status == 0
     before = solvency(warehouse)
+    after_good = folder / "after_good"
+    # Dagster's own files say where they are.
+    shutil.copytree(warehouse, after_good, symlinks=True, ignore=shutil.ignore_patterns("dagster"))
     with reading(warehouse) as answers:
         killed_at(arguments(landing, warehouse, BAD), "exit gate ...")
     assert all(answer == before for answer in answers)
     after = solvency(warehouse)
     bad = subprocess.run(arguments(landing, warehouse, BAD), capture_output=True, text=True, check=False)
-    return Story(landing, warehouse, good.returncode, before, after, len(answers), bad)
+    return Story(landing, warehouse, after_good, good_status, before, after, len(answers), bad)
 
 
 def test_a_healthy_day_passes_and_the_faulty_one_fails(story: Story) -> None:
@@ -254,3 +262,41 @@ def test_a_second_run_on_the_same_warehouse_is_turned_away(story: Story) -> None
     assert turned_away.returncode == 1
     assert f"process {holder.pid} is working on it" in turned_away.stderr.splitlines()[-1]
     assert time.monotonic() - started < 60
+
+
+def all_marts(warehouse: Path) -> dict[str, Rows]:
+    names = query(warehouse, "select table_name from information_schema.tables where table_schema = 'marts'")
+    return {name: query(warehouse, f"select * from marts.{name} order by all") for (name,) in names}
+
+
+def standing_integrity(warehouse: Path) -> Rows:
+    found = "select check_name, as_of_date::varchar, subject_id from audit.finding where kind = 'integrity'"
+    return query(warehouse, found)
+
+
+def test_a_refused_load_leaves_what_was_published_and_a_mended_one_clears_the_finding(
+    story: Story, tmp_path: Path
+) -> None:
+    settings = Settings(write_landing(healthy_exchange(), tmp_path / "landing"), story.warehouse_after_good)
+    before = all_marts(settings.warehouse)
+    assert before["fct_solvency_daily"] == story.published_before_kill
+    ledger = f"ledger_entries/date={BAD}/rows.csv.gz"
+    whole = (settings.landing / ledger).read_bytes()
+    assert b",-400," in gzip.decompress(whole)
+    broken = gzip.decompress(whole).replace(b",-400,", b",four hundred,", 1)
+    (settings.landing / ledger).write_bytes(gzip.compress(broken))
+
+    refused = run_days(settings, date.fromisoformat(BAD), date.fromisoformat(BAD))
+
+    assert refused.status is ExitStatus.FAILED_INTEGRITY
+    assert standing_integrity(settings.warehouse) == [("schema_conforms", BAD, ledger)]
+    assert all_marts(settings.warehouse) == before
+    (settings.landing / ledger).write_bytes(whole)
+
+    mended = run_days(settings, date.fromisoformat(BAD), date.fromisoformat(BAD))
+
+    assert mended.status is ExitStatus.PASSED, mended.message
+    assert standing_integrity(settings.warehouse) == []
+    log = query(settings.warehouse, "select action, check_name from audit.finding_log order by all")
+    assert log == [("raised", "schema_conforms"), ("withdrawn", "schema_conforms")]
+    assert query(settings.warehouse, "select max(as_of_date)::varchar from marts.fct_solvency_daily") == [(BAD,)]
