@@ -8,6 +8,8 @@ STAMP := $(VENV)/.ringfence-setup
 BENCH_STAMP := $(VENV)/.ringfence-bench-setup
 SPARK_STAMP := $(VENV)/.ringfence-spark-setup
 CONNECTORS_STAMP := $(VENV)/.ringfence-connectors-setup
+EVM_NODE := tests/connectors/evm_node
+EVM_NODE_STAMP := $(EVM_NODE)/node_modules/.package-lock.json
 LAKE_VENV := .venv-lake
 LAKE_STAMP := $(LAKE_VENV)/.ringfence-setup
 JOBS ?= 2
@@ -28,6 +30,11 @@ $(STAMP): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --no-compile --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
+
+# The EVM node of the tests is an npm package; without npm its tests are left out, except in continuous integration.
+$(EVM_NODE_STAMP): $(EVM_NODE)/package-lock.json
+	@if command -v npm >/dev/null; then npm ci --ignore-scripts --no-audit --no-fund --silent --prefix $(EVM_NODE) \
+		&& touch $@; else echo "no npm here: the tests on an EVM node are left out" >&2; fi
 
 # Their dependencies are in part those of requirements.lock, so both files are named: pip asks for a hash of each.
 $(CONNECTORS_STAMP): requirements-connectors.lock $(STAMP)
@@ -51,7 +58,7 @@ demo: setup
 
 # A module's tests share its fixtures, whole runs among them, so they go to one worker; and in the order collected, since
 # the modules with the fewest tests take the longest and would else come last, when there is nothing left to share out.
-test: setup $(CONNECTORS_STAMP)
+test: setup $(CONNECTORS_STAMP) $(EVM_NODE_STAMP)
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadscope --no-loadscope-reorder -q
 
 # DuckDB and Spark must come to the same rows; ARGUMENTS=--evidence compares the evidence models too. Java is looked for

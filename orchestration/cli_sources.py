@@ -86,6 +86,16 @@ def list_sources(
     write_rows(Rows(names, tuple(astuple(status) for status in statuses)), format_)
 
 
+@sources_app.command("example")
+def print_example(
+    kind: Annotated[str, typer.Option("--kind", metavar="KIND[,KIND…]", help="Only these kinds of sources.")] = "",
+) -> None:
+    """Print a sources file with every kind of source and every key, explained line by line."""
+    from orchestration.connectors.examples import example
+
+    typer.echo(example(listed(kind)), nl=False)
+
+
 @sources_app.command()
 def pull(
     sources: SourcesFile = None,
