@@ -6,6 +6,7 @@ What belongs here: casting, refusing, writing. What doesn't: where files lie (``
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
@@ -22,14 +23,38 @@ from orchestration.sql import identifier, quoted
 _PARQUET = "(format parquet, compression zstd)"
 
 
-def connection() -> duckdb.DuckDBPyConnection:
-    """An in-memory database with the casts, in UTC, that keeps rows in order."""
+_idle: list[duckdb.DuckDBPyConnection] = []
+"""Databases that nobody works in: to open one and teach it the casts takes longer than most tables of a day."""
+
+
+@contextmanager
+def connection() -> Iterator[duckdb.DuckDBPyConnection]:
+    """An empty in-memory database with the casts, in UTC, that keeps rows in order; nobody else's for this while."""
+    database = _idle.pop() if _idle else _opened()
+    try:
+        yield database
+    except BaseException:
+        database.close()  # whatever was under way in it
+        raise
+    _empty(database)
+    _idle.append(database)
+
+
+def _opened() -> duckdb.DuckDBPyConnection:
     opened = duckdb.connect()
     opened.execute("set TimeZone = 'UTC'")
     opened.execute("set preserve_insertion_order = true")
     opened.execute("set enable_progress_bar = false")  # it would be printed among what a command says
     create_cast_macros(opened)
     return opened
+
+
+def _empty(database: duckdb.DuckDBPyConnection) -> None:
+    """Drop what was created or registered in it; the casts stay."""
+    kinds = (("view", "duckdb_views() where not internal"), ("table", "duckdb_tables()"))
+    for kind, catalogue in kinds:
+        for (name,) in database.execute(f"select {kind}_name from {catalogue}").fetchall():
+            database.execute(f"drop {kind} if exists {identifier(name)}")
 
 
 def write_rows(table: Table, rows: pa.Table | pa.RecordBatchReader, path: Path) -> int:
