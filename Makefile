@@ -70,8 +70,8 @@ test-spark:
 	@$(MAKE) --no-print-directory setup $(SPARK_STAMP)
 	$(BIN)/python -m pytest tests/spark -p no:xdist -q $(ARGUMENTS)
 
-# The parts share out the cores; what each says comes in one piece.
-lint: setup
+# The parts share out the cores; what each says comes in one piece. Types are checked against the connectors' libraries.
+lint: setup $(CONNECTORS_STAMP)
 	@$(MAKE) --no-print-directory --jobs $(JOBS) --keep-going --output-sync=target lint-sql lint-python lint-project
 
 lint-python:
