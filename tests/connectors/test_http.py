@@ -118,7 +118,7 @@ def test_other_statuses_are_not_tried_again(server: web.Web, sleeper: Sleeper, s
 
 
 def test_answers_are_bounded_while_they_are_read(server: web.Web, sleeper: Sleeper) -> None:
-    server.fault = lambda *_: web.Answer(gzip.compress(b"x" * 50_000_000), 200, {"content-encoding": "gzip"})
+    server.fault = lambda *_: web.Answer(gzip.compress(b"x" * 50_000_000, mtime=0), 200, {"content-encoding": "gzip"})
     with pytest.raises(LimitError, match=r"larger than 1 MB.*raise limits.max_megabytes"):
         client(server, sleeper).get_json()
     server.fault = lambda *_: web.Answer(b"\x1f\x8b damaged", 200, {"content-encoding": "gzip"})

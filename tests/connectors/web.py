@@ -188,7 +188,7 @@ def nested(request: Request, answer: Answer) -> Answer:
 
 
 def bomb(request: Request, answer: Answer) -> Answer:
-    return Answer(gzip.compress(b" " * 1_900_000 + b"[]"), 200, {"content-encoding": "gzip"})
+    return Answer(gzip.compress(b" " * 1_900_000 + b"[]", mtime=0), 200, {"content-encoding": "gzip"})
 
 
 def redirected(request: Request, answer: Answer) -> Answer:

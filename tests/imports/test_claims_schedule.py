@@ -206,7 +206,7 @@ def test_a_stray_quote_costs_its_own_row_only(tmp_path: Path) -> None:
 
 
 def test_a_gzip_file_is_read(tmp_path: Path) -> None:
-    (tmp_path / "schedule.csv.gz").write_bytes(gzip.compress(small_schedule.SCHEDULE.encode()))
+    (tmp_path / "schedule.csv.gz").write_bytes(gzip.compress(small_schedule.SCHEDULE.encode(), mtime=0))
     (tmp_path / "prices.csv").write_text(small_schedule.PRICES, encoding="utf-8")
     summary = import_claims_schedule(tmp_path / "schedule.csv.gz", tmp_path / "prices.csv", DAY, tmp_path / "landing")
     assert summary.balances == len(small_schedule.BALANCES)

@@ -20,12 +20,12 @@ ROWS = "".join(f"{n},t,alice,BTC,{n}.5,trade,2026-01-05,2026-01-05,,memo {n * 79
 
 
 def compressed_and_cut() -> bytes:
-    content = gzip.compress((HEADER + "\n" + ROWS).encode())
+    content = gzip.compress((HEADER + "\n" + ROWS).encode(), mtime=0)
     return content[: len(content) // 2]
 
 
 def compressed_with_a_flipped_bit() -> bytes:
-    content = bytearray(gzip.compress((HEADER + "\n" + ROWS).encode()))
+    content = bytearray(gzip.compress((HEADER + "\n" + ROWS).encode(), mtime=0))
     content[-6] ^= 1  # the checksum
     return bytes(content)
 

@@ -73,7 +73,9 @@ class Zone:
         path = self.path / relative
         path.parent.mkdir(parents=True, exist_ok=True)
         data = content.encode() if isinstance(content, str) else content
-        path.write_bytes(gzip.compress(data) if relative.endswith(".gz") and isinstance(content, str) else data)
+        path.write_bytes(
+            gzip.compress(data, mtime=0) if relative.endswith(".gz") and isinstance(content, str) else data
+        )
         return path
 
     def rows(self, table_name: str, rows: Sequence[Row], day: str | None = DAY, file: str = "a.csv") -> str:
