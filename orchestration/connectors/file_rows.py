@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict
 
 from orchestration.connectors.errors import AnswerError
 from orchestration.connectors.limits import Limits
-from orchestration.connectors.rows import connection, strict_columns
+from orchestration.connectors.rows import connection, refusal_of, strict_columns
 from orchestration.connectors.stored_files import ArrivedFile
 from orchestration.contract import Table
 from orchestration.landing.casts import TEXT_TYPE
@@ -126,12 +126,11 @@ def _reader(database: duckdb.DuckDBPyConnection, query: str, file: LandingFile) 
 
 
 def _refused(file: LandingFile, error: Exception) -> AnswerError:
-    line = first_line(error).removeprefix("Invalid Input Error: ")
+    line = refusal_of(error)
     if line.startswith(file.relative):
         return AnswerError(line, _REMEDY)
-    if (
-        file.format is FileFormat.CSV
-    ):  # The engine tells what is wrong with text in many lines; the landing reader in one.
+    if file.format is FileFormat.CSV:
+        # The engine tells what is wrong with text in many lines; the landing reader in one.
         with TemporaryDirectory(prefix="ringfence-") as folder:
             issues = scan_csv(file, Path(folder) / "repaired").issues
         if issues:

@@ -17,10 +17,10 @@ from orchestration.connectors.errors import AnswerError, SourceError
 from orchestration.contract import Column, Table
 from orchestration.errors import ConfigurationError, RingfenceError
 from orchestration.landing.casts import cast_for, create_cast_macros
-from orchestration.landing.issues import first_line
 from orchestration.sql import identifier, quoted
 
 _PARQUET = "(format parquet, compression zstd)"
+_LONGEST_LINE = 600
 
 
 _idle: list[duckdb.DuckDBPyConnection] = []
@@ -116,8 +116,14 @@ def _strict(column: Column, delivered: tuple[str, str] | None, row: str) -> str:
     )
 
 
+def refusal_of(error: Exception) -> str:
+    """What a cast that stopped a statement said: row, column, problem and value, in one line."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return lines[0].removeprefix("Invalid Input Error: ")[:_LONGEST_LINE]
+
+
 def _refused(table: Table, error: duckdb.Error) -> RingfenceError:
-    line = first_line(error).removeprefix("Invalid Input Error: ")
+    line = refusal_of(error)
     if isinstance(error, duckdb.IOException):
         return ConfigurationError(f"{table.name}: {line}; make room or mend the rights there, and pull again")
     return AnswerError(f"{table.name}, {line}", "correct it at the source or in the mapping")
