@@ -29,15 +29,40 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One check. Its finding model has the check's name."""
+    """One check. Its finding model has the check's name.
+
+    ``is_event``: a finding tells of something that happened on its day; it doesn't come again on every day on which it
+    hasn't been put right, so that not to find it on a later day proves nothing.
+    """
 
     name: str
     kind: Kind
     severity: Severity = Severity.CRITICAL
+    is_event: bool = False
+
+
+_EVENTS = frozenset(
+    {
+        "wallet_rolls_forward",
+        "deposits_withdrawals_match",
+        "reported_liabilities_match",
+        "reported_reserves_match",
+        "insurance_fund_matches",
+        "customer_funds_segregated",
+        "transfers_to_affiliates_explained",
+        "reported_revenue_supported",
+        "revenue_not_backdated",
+        "revenue_not_affiliate",
+        "revenue_not_own_token",
+        "reserves_not_window_dressed",
+        "reserve_not_drained",
+        "affiliation_removed",
+    }
+)
 
 
 def _checks(kind: Kind, names: str, severity: Severity = Severity.CRITICAL) -> tuple[Check, ...]:
-    return tuple(Check(name, kind, severity) for name in names.split())
+    return tuple(Check(name, kind, severity, name in _EVENTS) for name in names.split())
 
 
 CHECKS: tuple[Check, ...] = (

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from orchestration.bench.speed.curves import Curve
+from orchestration.cli_alerts import alerts_app
 from orchestration.cli_options import listed, optional_day, optional_moment, requested_days
 from orchestration.cli_sources import sources_app
 from orchestration.errors import ConfigurationError, RingfenceError
@@ -36,6 +37,7 @@ app.add_typer(import_app, name="import")
 bench_app = typer.Typer(help="Measure what Ringfence finds and how fast it is, beside what people use today.")
 app.add_typer(bench_app, name="bench")
 app.add_typer(sources_app, name="sources")
+app.add_typer(alerts_app, name="alerts")
 
 
 class _State:
@@ -94,6 +96,7 @@ def _end_of_run(settings: Settings, result: RunResult, first: date, last: date, 
     from orchestration.pipeline.run import ExitStatus
     from orchestration.reading.summary import summary_lines
 
+    _alert(settings, result, last)
     if result.status is ExitStatus.ERROR:
         if verbose and result.traceback:
             typer.echo(result.traceback, err=True)
@@ -102,6 +105,16 @@ def _end_of_run(settings: Settings, result: RunResult, first: date, last: date, 
     if result.status is not ExitStatus.PASSED:
         typer.echo(_one_line(result.message), err=True)
     raise typer.Exit(int(result.status))
+
+
+def _alert(settings: Settings, result: RunResult, last: date) -> None:
+    """Look at what the run left behind, if alerts are configured. What becomes of that doesn't change its status."""
+    if settings.alerts_file is None:
+        return
+    from orchestration.alerts.watching import look_after_run
+
+    for problem in look_after_run(settings, result.run_id, last, result.message, result.status):
+        typer.echo(_one_line(problem), err=True)
 
 
 @app.command()

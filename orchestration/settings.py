@@ -62,6 +62,11 @@ class WarehousePaths:
         return self.root / "dagster"
 
     @property
+    def alerts_file(self) -> Path:
+        """Incidents and messages, unless the configuration of alerts names another place."""
+        return self.root / "alerts" / "alerts.sqlite"
+
+    @property
     def data_docs(self) -> Path:
         """Static pages of the expectations' results."""
         return self.root / "data_docs"
@@ -84,6 +89,7 @@ class Settings:
     dagster_runs_kept: int = 100
     is_schedule_enabled: bool = False
     sources_file: Path | None = None
+    alerts_file: Path | None = None
 
     @property
     def paths(self) -> WarehousePaths:
@@ -120,12 +126,14 @@ def from_environment(
     warehouse: Path | None = None,
     policy_file: Path | None = None,
     sources_file: Path | None = None,
+    alerts_file: Path | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> Settings:
     """Return the settings of this environment.
 
-    Arguments come before ``RINGFENCE_LANDING``, ``RINGFENCE_WAREHOUSE``, ``RINGFENCE_POLICY`` and
-    ``RINGFENCE_SOURCES``; folders ``landing`` and ``warehouse`` of the working directory come last.
+    Arguments come before ``RINGFENCE_LANDING``, ``RINGFENCE_WAREHOUSE``, ``RINGFENCE_POLICY``,
+    ``RINGFENCE_SOURCES`` and ``RINGFENCE_ALERTS``; folders ``landing`` and ``warehouse`` of the working directory come
+    last.
 
     Raises ConfigurationError if a variable holds no valid value.
     """
@@ -140,6 +148,7 @@ def from_environment(
         dagster_runs_kept=_whole_number(source, "RINGFENCE_DAGSTER_RUNS_KEPT", 100),
         is_schedule_enabled=source.get("RINGFENCE_SCHEDULE", "").lower() in ("1", "on", "true", "yes"),
         sources_file=sources_file.resolve() if sources_file else _optional_path(source, "RINGFENCE_SOURCES"),
+        alerts_file=alerts_file.resolve() if alerts_file else _optional_path(source, "RINGFENCE_ALERTS"),
     )
 
 
@@ -170,6 +179,8 @@ def child_environment(settings: Settings) -> dict[str, str]:
         environment["RINGFENCE_POLICY"] = str(settings.policy_file)
     if settings.sources_file is not None:
         environment["RINGFENCE_SOURCES"] = str(settings.sources_file)
+    if settings.alerts_file is not None:
+        environment["RINGFENCE_ALERTS"] = str(settings.alerts_file)
     return environment
 
 

@@ -40,7 +40,7 @@ def load_sources(path: Path) -> tuple[Source, ...]:
     Raises ConfigurationError, naming the file, the source, the key and the remedy.
     """
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeys)  # noqa: S506 (a safe loader's child)
+        content = yaml.load(path.read_text(encoding="utf-8"), Loader=UniqueKeys)  # noqa: S506 (a safe loader's child)
     except OSError as error:
         raise ConfigurationError(f"sources file {path} can't be read: {error.strerror}; name another") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -67,10 +67,10 @@ def _source(path: Path, name: str, section: Any) -> Source:
     try:
         return Source(name, kind, kind.load().configuration_class.model_validate(section))
     except ValidationError as error:
-        raise ConfigurationError(f"{place}: {_first_problem(error)}") from error
+        raise ConfigurationError(f"{place}: {first_problem(error)}") from error
 
 
-def _first_problem(error: ValidationError) -> str:
+def first_problem(error: ValidationError) -> str:
     """The first thing wrong: key, what is wrong, what to do. Values aren't shown: one might be a secret."""
     first, number = error.errors(include_input=False, include_url=False)[0], error.error_count()
     key = ".".join(str(part) for part in first["loc"]) or "the section"
@@ -83,7 +83,7 @@ def _first_problem(error: ValidationError) -> str:
     return f"{key}: {message[:1].lower()}{message[1:]}{more}"
 
 
-class _UniqueKeys(yaml.SafeLoader):
+class UniqueKeys(yaml.SafeLoader):
     """YAML in which the same key twice is an error and no, off and dates are text."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:

@@ -1,0 +1,237 @@
+"""What a message says of an incident, in the order in which somebody on call needs it. One wording for all channels.
+
+What belongs here: the parts of a message, and how they read as plain text. What doesn't: any channel's markup, which
+incidents are told together (``wording``).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import re
+from dataclasses import asdict, dataclass
+from decimal import Decimal
+
+from orchestration.alerts.incidents import Category, Incident, Observation, Occasion
+
+_CATEGORY_WORDS = {
+    Category.BAD_DATA: "the data is bad",
+    Category.BREACH: "the business is in breach",
+    Category.CHECK_FAILED: "a check could not do its work",
+    Category.NO_DATA: "data never came",
+}
+_OCCASION_WORDS = {
+    Occasion.OPENED: "new",
+    Occasion.GREW: "grown",
+    Occasion.REMINDER: "still open",
+    Occasion.RESOLVED: "resolved",
+}
+_PLAIN_SUBJECTS = frozenset(
+    {"exchange", "in_kind_group", "asset", "month", "table", "check", "job", "figure", "group"}
+)
+"""Kinds of subjects that name nobody, and neither do the sentences about them."""
+
+_NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One incident in a message. Everything is text that may leave the house: nobody is named.
+
+    ``what`` is one sentence; ``how_much`` amounts in native units and USD; ``since`` the first day; ``affected`` whom
+    it is about, a keyed hash for people and accounts; ``changed`` what is new since the last message; ``query`` and
+    ``command`` show the evidence; ``fingerprint`` and ``number`` name the incident.
+    """
+
+    fingerprint: str
+    number: int
+    occasion: str
+    category: str
+    severity: str
+    check_name: str
+    asset: str | None
+    what: str
+    how_much: str
+    impact_usd: str | None
+    since: str
+    day: str
+    affected: str
+    changed: str
+    query: str
+    command: str
+    owner: str
+    runbook: str
+
+    @property
+    def title(self) -> str:
+        """A line for a list of alerts."""
+        asset = f" {self.asset}" if self.asset else ""
+        return f"[{self.severity}] {self.check_name}{asset}: {self.occasion}"
+
+    def lines(self) -> list[tuple[str, str]]:
+        """The parts with their names, in order; empty ones are left out."""
+        parts = (
+            ("what", f"{self.what} ({self.category})"),
+            ("how much", self.how_much),
+            ("since", self.since),
+            ("who is affected", self.affected),
+            ("changed", self.changed),
+            ("query", self.query),
+            ("command", self.command),
+            ("owner", self.owner),
+            ("runbook", self.runbook),
+            ("incident", f"{self.number} ({self.fingerprint})"),
+        )
+        return [(name, text) for name, text in parts if text]
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What a channel is given: one incident, or several told together, with how many more there are.
+
+    ``environment`` is where it happened, ``occasion`` why it is said, ``grouped_by`` what they have in common if they
+    are several, ``explains`` what isn't told by itself because these incidents explain it.
+    """
+
+    environment: str
+    occasion: Occasion
+    told: tuple[Told, ...]
+    grouped_by: str = ""
+    more: int = 0
+    explains: tuple[str, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """One line: the incident's, or how many and what they have in common."""
+        first = self.told[0]
+        several = len(self.told) + self.more
+        if several == 1:
+            return f"{self.environment}: {first.title}"
+        worst = "critical" if any(one.severity == "critical" for one in self.told) else first.severity
+        return f"{self.environment}: [{worst}] {several} incidents, {self.grouped_by}: {_OCCASION_WORDS[self.occasion]}"
+
+    def text(self) -> str:
+        """The whole message as plain text."""
+        blocks = ["\n".join(f"{name}: {text}" for name, text in one.lines()) for one in self.told]
+        if self.more:
+            blocks.append(f"and {self.more:,} more; ringfence alerts list shows all")
+        if self.explains:
+            blocks.append(
+                "This explains, and so isn't told by itself:\n" + "\n".join(f"- {one}" for one in self.explains)
+            )
+        return "\n\n".join([self.title, *blocks])
+
+    def as_json(self) -> str:
+        """The content as the outbox keeps it."""
+        return json.dumps(asdict(self), ensure_ascii=False)
+
+    @classmethod
+    def read(cls, text: str) -> Content:
+        """The content that ``as_json`` wrote."""
+        stored = json.loads(text)
+        told = tuple(Told(**one) for one in stored.pop("told"))
+        return cls(
+            environment=stored["environment"],
+            occasion=Occasion(stored["occasion"]),
+            told=told,
+            grouped_by=stored["grouped_by"],
+            more=stored["more"],
+            explains=tuple(stored["explains"]),
+        )
+
+
+class Hashing:
+    """Turns identifiers into keyed hashes: the same identifier always into the same one, and nobody can go back."""
+
+    def __init__(self, key: str) -> None:
+        self._key = key.encode()
+
+    def of(self, identifier: str) -> str:
+        """The hash of an identifier, short enough to be read out."""
+        return hmac.new(self._key, identifier.encode(), hashlib.sha256).hexdigest()[:16]
+
+
+def tell(
+    incident: Incident,
+    before: Incident | None,
+    occasion: Occasion,
+    *,
+    hashing: Hashing,
+    warehouse: str,
+    owner: str,
+    runbook: str,
+) -> Told:
+    """What is said of an incident. ``before`` is what it was at the last look, None if it is new."""
+    seen = incident.seen
+    is_named = seen.subject_type not in _PLAIN_SUBJECTS
+    affected = f"{seen.subject_type} {hashing.of(seen.subject_id) if is_named else seen.subject_id}"
+    return Told(
+        fingerprint=seen.fingerprint,
+        number=incident.number,
+        occasion=_OCCASION_WORDS[occasion],
+        category=_CATEGORY_WORDS[seen.category],
+        severity=seen.severity.value,
+        check_name=seen.check_name,
+        asset=seen.asset,
+        what=f"{seen.check_name} fails for {affected}" if is_named else seen.message,
+        how_much=_how_much(seen, is_named=is_named),
+        impact_usd=None if seen.impact_usd is None else format(seen.impact_usd, "f"),
+        since=_since(seen),
+        day=str(seen.day),
+        affected=affected,
+        changed=_changed(incident, before, occasion),
+        query=_query(seen, is_named=is_named),
+        command=f"ringfence alerts show {incident.number} --warehouse {warehouse}",
+        owner=owner,
+        runbook=runbook,
+    )
+
+
+def _how_much(seen: Observation, *, is_named: bool) -> str:
+    """What was seen and what should be. About somebody, only if both are numbers: texts may name others too."""
+    unit = f" {seen.asset}" if seen.asset else ""
+    parts = []
+    texts = [text for text in (seen.observed, seen.expected) if text is not None]
+    if seen.observed is not None and (not is_named or all(_NUMBER.fullmatch(text) for text in texts)):
+        expected = f", expected {seen.expected}" if seen.expected is not None else ""
+        parts.append(f"{seen.observed}{unit}{expected}")
+    parts.append("not priced" if seen.impact_usd is None else f"{_dollars(seen.impact_usd)} at stake")
+    return "; ".join(parts)
+
+
+def _dollars(amount: Decimal) -> str:
+    return f"{amount:,.2f} USD"
+
+
+def _since(seen: Observation) -> str:
+    days = (seen.day - seen.since).days + 1
+    return f"{seen.since} ({days} days)" if days > 1 else str(seen.since)
+
+
+def _changed(incident: Incident, before: Incident | None, occasion: Occasion) -> str:
+    """What is new since the last message about it."""
+    if before is None or occasion is Occasion.OPENED:
+        return "first message"
+    if occasion is Occasion.RESOLVED:
+        return f"not found any more on {incident.resolved_at:%Y-%m-%d %H:%M} UTC"
+    told, now = before.told_impact_usd, incident.seen.impact_usd
+    if told == now:
+        amount = "the amount is the same"
+    elif told is None or now is None:
+        amount = "the amount became known" if told is None else "unpriced now"
+    else:
+        amount = f"from {_dollars(told)} to {_dollars(now)}"
+    if before.told_severity is not None and before.told_severity is not incident.seen.severity:
+        amount += f", from {before.told_severity.value} to {incident.seen.severity.value}"
+    return amount
+
+
+def _query(seen: Observation, *, is_named: bool) -> str:
+    """The evidence, or, where it might name somebody, a query that finds it by the day and the check."""
+    if seen.evidence and not is_named:
+        return seen.evidence
+    asset = f" and asset = '{seen.asset}'" if seen.asset else ""
+    return (
+        f"select * from audit.finding where as_of_date = date '{seen.day}' and check_name = '{seen.check_name}'{asset}"
+    )

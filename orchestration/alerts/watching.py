@@ -1,0 +1,185 @@
+"""One look at a warehouse from beginning to end: see, decide, keep, send.
+
+What belongs here: the order of things, and what is seen when the warehouse can't be read. What doesn't: each step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from pathlib import Path
+
+from orchestration.alerts.channels import Channel, ChannelServices, Sending
+from orchestration.alerts.configuration import Alerts, load_alerts
+from orchestration.alerts.incidents import Category, Incident, Look, Observation, Occasion, State, Step, steps
+from orchestration.alerts.observing import PUBLISHED_IN_TIME, RUN_COMPLETES, observe, run_failed
+from orchestration.alerts.outbox import Delivered, deliver
+from orchestration.alerts.store import Store
+from orchestration.alerts.told import Content, Hashing, Told, tell
+from orchestration.alerts.wording import drafts
+from orchestration.checks import Severity
+from orchestration.connectors.base import Clock, Services
+from orchestration.connectors.secrets import Secrets
+from orchestration.errors import ConfigurationError
+from orchestration.pipeline.run import ExitStatus
+from orchestration.reading.published import published_connection
+from orchestration.settings import Settings, WarehousePaths
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """What came of a look: the incidents that it touched, and what was sent or not."""
+
+    incidents: list[Incident]
+    delivered: list[Delivered]
+
+
+class Watch:
+    """Looks at one warehouse with one configuration."""
+
+    def __init__(self, alerts: Alerts, paths: WarehousePaths, clock: Clock | None = None) -> None:
+        self.alerts, self.paths, self.clock = alerts, paths, clock or Clock()
+        self.secrets = Secrets()
+        self.hashing = Hashing(self.secrets.read(alerts.section.hash_key_variable))
+
+    @contextmanager
+    def store(self) -> Iterator[Store]:
+        """The store of incidents: that of the configuration, or a file of its own beside the warehouse."""
+        address = self.alerts.section.store
+        store = Store(self.secrets.fill(address)) if address else Store.in_file(self.paths.alerts_file)
+        try:
+            yield store
+        finally:
+            store.close()
+
+    def channels(self) -> dict[str, Channel]:
+        """A channel for each route."""
+        services = ChannelServices(Services(Path(), self.secrets, self.clock), self.clock.now)
+        return {name: channel(settings, services) for name, (channel, settings) in self.alerts.routes.items()}
+
+    def look(self, *besides: Observation) -> Watched:
+        """See what there is to see now, keep what becomes of it with its messages, and send what is due.
+
+        ``besides``: what the caller saw and the warehouse can't show, such as a run that ended by an error.
+        """
+        at = self.clock.now()
+        look, seen = self._see(at)
+        seen += besides
+        with self.secrets.kept_out_of_logs(), self.store() as store:
+            incidents = store.apply(
+                lambda known: steps(known, seen, look, self.alerts.patience),
+                lambda taken: drafts(taken, self.alerts.section, self._owner, self.tell),
+                at,
+            )
+            return Watched(incidents, self.send(store))
+
+    def send(self, store: Store) -> list[Delivered]:
+        """Send what is due."""
+        return deliver(store, self.channels(), self.clock.now, self.secrets.redact)
+
+    def tell(self, step: Step) -> Told:
+        """What is said of a step."""
+        assert step.occasion is not None
+        check = step.incident.seen.check_name
+        return tell(
+            step.incident,
+            step.before,
+            step.occasion,
+            hashing=self.hashing,
+            warehouse=str(self.paths.root),
+            owner=self.alerts.owner_of(check),
+            runbook=self.alerts.runbook_of(check),
+        )
+
+    def _owner(self, incident: Incident) -> str:
+        return self.alerts.owner_of(incident.seen.check_name)
+
+    def _see(self, at: datetime) -> tuple[Look, list[Observation]]:
+        section = self.alerts.section
+        try:
+            with published_connection(self.paths) as connection:
+                look, seen = observe(connection, section.environment, at, section.event_days)
+        except ConfigurationError as error:
+            # Nothing can be said of any check; what is known stays as it is, and this is an incident of its own.
+            look = Look(section.environment, at, _due_day(at, section.deadline), {PUBLISHED_IN_TIME})
+            return look, [self._not_published(look.day, str(error))]
+        missing = _due_day(at, section.deadline)
+        if look.day < missing:
+            seen.append(self._not_published(missing, f"the latest day published is {look.day}"))
+        return Look(look.environment, at, look.day, {*look.checks, PUBLISHED_IN_TIME}), seen
+
+    def _not_published(self, day: date, why: str) -> Observation:
+        return Observation(
+            environment=self.alerts.section.environment,
+            check_name=PUBLISHED_IN_TIME,
+            category=Category.NO_DATA,
+            severity=Severity.CRITICAL,
+            subject_type="job",
+            subject_id="daily_close",
+            asset=None,
+            day=day,
+            since=day,
+            message=f"{day} was not published by {self.alerts.section.deadline} UTC: {why}.",
+        )
+
+
+def _due_day(at: datetime, deadline: str) -> date:
+    """The latest day that has to be published by now."""
+    hour, minute = map(int, deadline.split(":"))
+    yesterday = at.date() - timedelta(days=1)
+    return yesterday if at.time() >= time(hour, minute) else yesterday - timedelta(days=1)
+
+
+def look_after_run(settings: Settings, run_id: str, last_date: date, message: str, status: ExitStatus) -> list[str]:
+    """Look at the warehouse after a run, and return what went wrong with that, in lines for people.
+
+    Whatever fails here must not hide how the run ended: nothing is raised.
+    """
+    assert settings.alerts_file is not None
+    try:
+        watch = Watch(load_alerts(settings.alerts_file), settings.paths)
+        environment = watch.alerts.section.environment
+        failed = [run_failed(environment, last_date, message, run_id)] if status is ExitStatus.ERROR else []
+        delivered = watch.look(*failed).delivered
+    except Exception as error:  # noqa: BLE001
+        return [f"alerts: {error}"]
+    return [f"alerts: {one.message.route}: {one.error}" for one in delivered if one.error is not None]
+
+
+def try_routes(watch: Watch, only: str = "") -> dict[str, str | None]:
+    """Send a message that says it is a test to each route; what went wrong by route, None where it was taken."""
+    channels = watch.channels()
+    if only and only not in channels:
+        raise ConfigurationError(f"no route is named {only}; there are {', '.join(channels)}")
+    at = watch.clock.now()
+    results: dict[str, str | None] = {}
+    for name, channel in channels.items():
+        if only in ("", name):
+            key = f"{name}:test:{at.isoformat()}"
+            try:
+                channel.send(Sending(key, f"test:{name}", Occasion.OPENED, _test_content(watch, at)))
+                results[name] = None
+            except Exception as error:  # noqa: BLE001 (every route is to be tried)
+                results[name] = watch.secrets.redact(f"{type(error).__name__}: {error}")
+    return results
+
+
+def _test_content(watch: Watch, at: datetime) -> Content:
+    day = at.date() - timedelta(days=1)
+    section = watch.alerts.section
+    observation = Observation(
+        environment=section.environment,
+        check_name=RUN_COMPLETES,
+        category=Category.CHECK_FAILED,
+        severity=Severity.WARNING,
+        subject_type="job",
+        subject_id="test",
+        asset=None,
+        day=day,
+        since=day,
+        message="This is a test of the way that alerts take. Nothing is wrong.",
+    )
+    step = Step(Incident(0, observation, State.OPEN, at), None, Occasion.OPENED)
+    return Content(section.environment, Occasion.OPENED, (watch.tell(step),))
