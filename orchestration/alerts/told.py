@@ -27,9 +27,7 @@ _OCCASION_WORDS = {
     Occasion.REMINDER: "still open",
     Occasion.RESOLVED: "resolved",
 }
-_PLAIN_SUBJECTS = frozenset(
-    {"exchange", "in_kind_group", "asset", "month", "table", "check", "job", "figure", "group"}
-)
+_PLAIN_SUBJECTS = frozenset({"exchange", "in_kind_group", "asset", "month", "table", "check", "job", "figure", "group"})
 """Kinds of subjects that name nobody, and neither do the sentences about them."""
 
 _NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")

@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict
 
 from orchestration.connectors.errors import AnswerError
 from orchestration.connectors.limits import Limits
-from orchestration.connectors.rows import connection, refusal_of, strict_columns
+from orchestration.connectors.rows import connection, refusal_of, strict_query
 from orchestration.connectors.stored_files import ArrivedFile
 from orchestration.contract import Table
 from orchestration.landing.casts import TEXT_TYPE
@@ -87,8 +87,7 @@ def rows_of(
                 if isinstance(value, Constant) and (text := value.of(arrived.file.day)) is not None:
                     delivered[ours] = (quoted(text), TEXT_TYPE)
             row = f"{quoted(arrived.file.shown)} || ', row ' || source_row"
-            query = f"select {strict_columns(table, delivered, row)} from {source.relation}"
-            yield _reader(database, query, file)
+            yield _reader(database, strict_query(table, delivered, row, source.relation), file)
 
 
 def _foreign_names(table: Table, columns: Columns, format_: FileFormat) -> dict[str, str]:

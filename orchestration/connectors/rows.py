@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from orchestration.connectors.errors import AnswerError, SourceError
 from orchestration.contract import Column, Table
 from orchestration.errors import ConfigurationError, RingfenceError
-from orchestration.landing.casts import cast_for, create_cast_macros
+from orchestration.landing.casts import Cast, cast_for, create_cast_macros
 from orchestration.sql import identifier, quoted
 
 _PARQUET = "(format parquet, compression zstd)"
@@ -72,9 +72,10 @@ def write_rows(table: Table, rows: pa.Table | pa.RecordBatchReader, path: Path) 
             raise AnswerError(f"{table.name} has no column {unknown[0]}", "mend the mapping of this source")
         names = [f"coalesce(cast({identifier(name)} as varchar), '')" for name in table.key if name in types]
         row = "'row ' || " + (" || '|' || ".join(names) or quoted("?"))
-        columns = strict_columns(table, {name: (identifier(name), type_) for name, type_ in types.items()}, row)
+        delivered = {name: (identifier(name), type_) for name, type_ in types.items()}
+        query = strict_query(table, delivered, row, "delivered")
         try:
-            database.execute(f"copy (select {columns} from delivered) to {quoted(str(path))} {_PARQUET}")
+            database.execute(f"copy ({query}) to {quoted(str(path))} {_PARQUET}")
         except duckdb.Error as error:
             raise failure[0] if failure else _refused(table, error) from error
     return int(pq.read_metadata(path).num_rows)
@@ -93,26 +94,46 @@ def _guarded(rows: pa.RecordBatchReader, failure: list[SourceError]) -> pa.Recor
     return pa.RecordBatchReader.from_batches(rows.schema, batches())
 
 
-def strict_columns(table: Table, delivered: Mapping[str, tuple[str, str]], row: str) -> str:
-    """SQL of the contract's columns that stops the statement at a value that it can't hold or that is missing.
+def strict_query(table: Table, delivered: Mapping[str, tuple[str, str]], row: str, relation: str) -> str:
+    """A query of the contract's columns that stops at a value that it can't hold, or that is missing.
 
-    ``delivered`` gives SQL and DuckDB type of the columns that there are, ``row`` the SQL of a row's name for people.
+    ``delivered`` gives SQL and DuckDB type of the columns that ``relation`` has, ``row`` the SQL of a row's name for
+    people. Each value is read once and cast once: the engine plans an expression anew wherever it is written.
     """
-    return ", ".join(
-        f"{_strict(column, delivered.get(column.name), row)} as {identifier(column.name)}" for column in table.columns
+    known = [column for column in table.columns if column.name in delivered]
+    read = "".join(f", {delivered[column.name][0]} as {_read(column)}" for column in known)
+    casts = [cast_for(column, _read(column), delivered[column.name][1]) for column in known]
+    values = "".join(
+        f", {cast.value} as {_value(cast.column)}, {cast.delivered} as {_delivered(cast.column)}" for cast in casts
     )
+    by_name = {cast.column.name: cast for cast in casts}
+    columns = ", ".join(
+        f"{_strict(column, by_name.get(column.name), row)} as {identifier(column.name)}" for column in table.columns
+    )
+    return f"select {columns} from (select *{values} from (select *{read} from {relation}))"
 
 
-def _strict(column: Column, delivered: tuple[str, str] | None, row: str) -> str:
+def _read(column: Column) -> str:
+    return identifier(f"source of {column.name}")
+
+
+def _value(column: Column) -> str:
+    return identifier(f"value of {column.name}")
+
+
+def _delivered(column: Column) -> str:
+    return identifier(f"delivered as {column.name}")
+
+
+def _strict(column: Column, cast: Cast | None, row: str) -> str:
     place = f"{row} || ', {column.name}: '"
     nothing = f"error({place} || 'nothing, and it is required')" if column.required else "null"
-    if delivered is None:
+    if cast is None:
         return f"cast({nothing} as {column.duckdb_type})"
-    cast = cast_for(column, *delivered)
     problem = f"error({place} || coalesce({cast.problem}, 'unusable') || ' (' || left({cast.shown}, 60) || ')')"
     return (
-        f"cast(case when {cast.value} is not null then {cast.value}"
-        f" when {cast.delivered} is not null then {problem} else {nothing} end as {column.duckdb_type})"
+        f"cast(case when {_value(column)} is not null then {_value(column)}"
+        f" when {_delivered(column)} is not null then {problem} else {nothing} end as {column.duckdb_type})"
     )
 
 

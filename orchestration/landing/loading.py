@@ -34,7 +34,7 @@ from orchestration.landing.sources import (
     sources_of,
     unreadable,
 )
-from orchestration.sql import quoted
+from orchestration.sql import identifier, quoted
 
 Progress = Callable[[str], None]
 
@@ -209,9 +209,16 @@ def _thorough_source(
     return csv_source(table, (file,), header, f"[{path_literal(repaired)}]"), scan
 
 
+def _read(name: str) -> str:
+    """SQL name of a delivered value once it has been read."""
+    return identifier(f"delivered {name}")
+
+
 def _casts(table: Table, source: Source) -> list[Cast]:
-    missing = ("cast(null as varchar)", '"NULL"')
-    return [cast_for(column, *source.columns.get(column.name, missing)) for column in table.columns]
+    """The casts of the values that ``_cast_relation`` has read."""
+    nothing = ("cast(null as varchar)", '"NULL"')
+    read = {name: (_read(name), type_) for name, (_, type_) in source.columns.items()}
+    return [cast_for(column, *read.get(column.name, nothing)) for column in table.columns]
 
 
 def _place(table: Table, source: Source, landing: Path) -> str:
@@ -233,10 +240,16 @@ def _is_bad(column: Column, number: int, *, is_delivered: bool) -> str:
 
 
 def _cast_relation(table: Table, source: Source) -> str:
-    """The relation with every column's cast value ``v<n>`` and delivered value ``d<n>``."""
+    """The relation with every column's cast value ``v<n>`` and delivered value ``d<n>``.
+
+    Values are read first and cast then: a cast names its value many times, and where that is an expression over a line
+    of JSON the engine would plan all of it each time.
+    """
     casts = _casts(table, source)
+    read = ", ".join(f"{expression} as {_read(name)}" for name, (expression, _) in source.columns.items())
+    relation = f"(select *, {read} from {source.relation})" if read else source.relation
     values = ", ".join(f"{cast.value} as v{n}, {cast.delivered} as d{n}" for n, cast in enumerate(casts))
-    return f"(select *, {values} from {source.relation})"
+    return f"(select *, {values} from {relation})"
 
 
 def insert_source(

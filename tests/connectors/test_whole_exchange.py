@@ -39,7 +39,7 @@ POSTGRESQL_TYPES = {
 
 @pytest.fixture(scope="module")
 def delivered() -> SimulationSummary:
-    return landing("healthy", 5, 24, 3)
+    return landing("healthy", 3, 24, 3)
 
 
 @pytest.fixture(scope="module")
