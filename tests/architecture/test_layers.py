@@ -14,6 +14,7 @@ PACKAGE = REPOSITORY / "orchestration"
 MODULES = sorted([*PACKAGE.rglob("*.py"), *(REPOSITORY / "expectations").rglob("*.py")])
 
 PLAIN = (
+    "alerts",
     "connectors",
     "imports",
     "landing",
