@@ -6,6 +6,7 @@ import json
 import random
 import re
 import time
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -297,7 +298,7 @@ CORE_FAULTS: dict[str, tuple[web.Fault, str]] = {
 }
 
 
-class Interface(ConformanceTests):
+class Interface(ConformanceTests, ABC):
     interface: str
 
     @pytest.fixture
@@ -309,8 +310,8 @@ class Interface(ConformanceTests):
         with web.serving(getattr(story.chain, self.interface)) as server:
             yield server
 
-    def faults(self, server: web.Web, story: Story) -> dict[str, Fault]:
-        raise NotImplementedError
+    @abstractmethod
+    def faults(self, server: web.Web, story: Story) -> dict[str, Fault]: ...
 
     @pytest.fixture
     def case(self, server: web.Web, story: Story, monkeypatch: pytest.MonkeyPatch) -> Case:
