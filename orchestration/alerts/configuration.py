@@ -10,10 +10,10 @@ from datetime import timedelta
 from decimal import Decimal
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from orchestration.alerts.channels import CHANNELS, Channel, ChannelSettings
 from orchestration.alerts.incidents import Category, Incident, Patience
@@ -21,19 +21,8 @@ from orchestration.alerts.observing import CHECK_RUNS, PUBLISHED_IN_TIME, RUN_CO
 from orchestration.checks import CHECK_DISABLED, Kind, Severity, checks_by_name
 from orchestration.connectors.configuration import UniqueKeys, first_problem
 from orchestration.connectors.secrets import Address, VariableName
+from orchestration.durations import Duration
 from orchestration.errors import ConfigurationError
-
-_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
-
-
-def _duration(written: Any) -> Any:
-    text = str(written).strip()
-    if text[:-1].isdigit() and text[-1:] in _UNITS:
-        return timedelta(**{_UNITS[text[-1]]: int(text[:-1])})
-    raise ValueError("no length of time; write a number and m, h or d, such as 4h")
-
-
-Duration = Annotated[timedelta, BeforeValidator(_duration)]
 
 
 class Condition(BaseModel):

@@ -5,6 +5,7 @@ What belongs here: reading ``audit`` and putting names on it. What doesn't: what
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -104,19 +105,34 @@ def _rule_failed(environment: str, day: date, run_id: str, name: str, text: str)
 
 def run_failed(environment: str, last_date: date, message: str, run_id: str) -> Observation:
     """A run that ended by an error of the program's own, or was killed; resolved once its day is published."""
+    failed = _of_the_job(environment, RUN_COMPLETES, Category.CHECK_FAILED, last_date)
+    return replace(
+        failed,
+        message=f"The run of {last_date} ended without a result: {message}",
+        evidence=f"select * from audit.run where run_id = '{run_id}'",
+        run_id=run_id,
+    )
+
+
+def not_published(environment: str, day: date, deadline: str, why: str) -> Observation:
+    """A day that wasn't published by the deadline (HH:MM, UTC, of the next morning)."""
+    missing = _of_the_job(environment, PUBLISHED_IN_TIME, Category.NO_DATA, day)
+    return replace(missing, message=f"{day} was not published by {deadline} UTC: {why}.")
+
+
+def _of_the_job(environment: str, check_name: str, category: Category, day: date) -> Observation:
+    """Something about the daily close as a whole, without its sentence."""
     return Observation(
         environment=environment,
-        check_name=RUN_COMPLETES,
-        category=Category.CHECK_FAILED,
+        check_name=check_name,
+        category=category,
         severity=Severity.CRITICAL,
         subject_type="job",
         subject_id="daily_close",
         asset=None,
-        day=last_date,
-        since=last_date,
-        message=f"The run of {last_date} ended without a result: {message}",
-        evidence=f"select * from audit.run where run_id = '{run_id}'",
-        run_id=run_id,
+        day=day,
+        since=day,
+        message="",
     )
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from orchestration.alerts.channels import Channel, ChannelServices, Sending
 from orchestration.alerts.configuration import Alerts, load_alerts
 from orchestration.alerts.incidents import Category, Incident, Look, Observation, Occasion, State, Step, steps
-from orchestration.alerts.observing import PUBLISHED_IN_TIME, RUN_COMPLETES, observe, run_failed
+from orchestration.alerts.observing import PUBLISHED_IN_TIME, RUN_COMPLETES, not_published, observe, run_failed
 from orchestration.alerts.outbox import Delivered, deliver
 from orchestration.alerts.store import Store
 from orchestration.alerts.told import Content, Hashing, Told, tell
@@ -104,25 +104,12 @@ class Watch:
         except ConfigurationError as error:
             # Nothing can be said of any check; what is known stays as it is, and this is an incident of its own.
             look = Look(section.environment, at, _due_day(at, section.deadline), {PUBLISHED_IN_TIME})
-            return look, [self._not_published(look.day, str(error))]
+            return look, [not_published(section.environment, look.day, section.deadline, str(error))]
         missing = _due_day(at, section.deadline)
         if look.day < missing:
-            seen.append(self._not_published(missing, f"the latest day published is {look.day}"))
+            why = f"the latest day published is {look.day}"
+            seen.append(not_published(section.environment, missing, section.deadline, why))
         return Look(look.environment, at, look.day, {*look.checks, PUBLISHED_IN_TIME}), seen
-
-    def _not_published(self, day: date, why: str) -> Observation:
-        return Observation(
-            environment=self.alerts.section.environment,
-            check_name=PUBLISHED_IN_TIME,
-            category=Category.NO_DATA,
-            severity=Severity.CRITICAL,
-            subject_type="job",
-            subject_id="daily_close",
-            asset=None,
-            day=day,
-            since=day,
-            message=f"{day} was not published by {self.alerts.section.deadline} UTC: {why}.",
-        )
 
 
 def _due_day(at: datetime, deadline: str) -> date:

@@ -17,12 +17,11 @@ from orchestration import contract
 from orchestration.connectors.base import SourceConfiguration
 from orchestration.connectors.secrets import Address
 from orchestration.contract import Column, ColumnKind, Table
+from orchestration.durations import Duration
 
 Epoch = Literal["seconds", "milliseconds", "microseconds", "nanoseconds"]
 
 _LITERAL_PASSWORD = re.compile(r"(?:^|[\s?&])(?:ssl)?password\s*=\s*'?(?!'?\$\{)", re.IGNORECASE)
-_DURATION = re.compile(r"([0-9]+) ?(s|m|h|d)")
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _NUMBERS = (ColumnKind.DECIMAL, ColumnKind.PERCENT)
 
 
@@ -42,15 +41,6 @@ def _plain(value: Any) -> Any:
 
 def _plain_keys(values: Any) -> Any:
     return {_plain(key): value for key, value in values.items()} if isinstance(values, Mapping) else values
-
-
-def _duration(written: Any) -> Any:
-    if isinstance(written, timedelta):
-        return written
-    found = _DURATION.fullmatch(str(written))
-    if found is None:
-        raise ValueError("no length of time; write a number and s, m, h or d, such as 1h")
-    return timedelta(**{_UNITS[found.group(2)]: int(found.group(1))})
 
 
 def _column_itself(written: Any) -> Any:
@@ -83,7 +73,6 @@ class Expression(BaseModel):
 
 
 Mapped = Annotated[Expression, BeforeValidator(_column_itself)]
-Duration = Annotated[timedelta, BeforeValidator(_duration)]
 
 
 class TableMapping(BaseModel):
