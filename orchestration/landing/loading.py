@@ -78,9 +78,6 @@ def load_table(
     loader = _Loader(connection, table, landing)
     for misplaced in discovery.misplaced:
         loader.record(misplaced.partition_date, misplaced.relative, (Issue(misplaced.problem, misplaced.expected),), 1)
-    for file in changes.files:
-        if (issue := manifest_issue(landing, file)) is not None:
-            loader.record(file.partition_date, file.relative, (issue,), 1)
     if changes.files:
         create_cast_macros(connection)
     for source in sources_of(connection, table, changes.files):
@@ -393,6 +390,8 @@ def _record_audit(
         number += 1
         _require_unmoved(file, loader)
         digest = sha256_of(file.path) if file.path.is_file() else ""
+        if (issue := manifest_issue(loader.landing, file, digest)) is not None:
+            loader.record(file.partition_date, file.relative, (issue,), 1)
         size, count = file.bytes, counts.get(file.relative, 0)
         rows.append(
             (run_id, table.name, file.partition_date, file.relative, digest, count, size, file.modified_ns, number)

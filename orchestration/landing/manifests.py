@@ -10,7 +10,6 @@ import re
 from datetime import date
 from pathlib import Path
 
-from orchestration.landing.changes import sha256_of
 from orchestration.landing.discovery import LandingFile
 from orchestration.landing.issues import Issue
 
@@ -32,8 +31,10 @@ def _manifest_of(landing: Path, file: LandingFile) -> Path | None:
     return manifest_path(landing, match["source"], file.partition_date or match["day"]) if match else None
 
 
-def manifest_issue(landing: Path, file: LandingFile) -> Issue | None:
-    """What is wrong if a file isn't what its manifest says. None if it is, or if no manifest knows it.
+def manifest_issue(landing: Path, file: LandingFile, sha256: str) -> Issue | None:
+    """What is wrong if a file, whose bytes have that digest, isn't what its manifest says.
+
+    None if it is, or if no manifest knows it.
 
     A flipped byte in a Parquet file can change a sum without making it unreadable.
     """
@@ -45,7 +46,7 @@ def manifest_issue(landing: Path, file: LandingFile) -> Issue | None:
         expected = {entry["file"]: entry["sha256"] for entry in stored}.get(file.relative)
     except (OSError, ValueError, KeyError, TypeError):
         return Issue(f"its manifest {path.relative_to(landing)} can't be read", "the manifest as it was written")
-    if expected is None or expected == sha256_of(file.path):
+    if expected is None or expected == sha256:
         return None
     return Issue(
         f"file isn't the one that was delivered, says its manifest {path.relative_to(landing)}",
