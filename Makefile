@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.ringfence-setup
 BENCH_STAMP := $(VENV)/.ringfence-bench-setup
 SPARK_STAMP := $(VENV)/.ringfence-spark-setup
-CONNECTORS_STAMP := $(VENV)/.ringfence-connectors-setup
+EXTRAS_STAMP := $(VENV)/.ringfence-extras-setup
 EVM_NODE := tests/connectors/evm_node
 EVM_NODE_STAMP := $(EVM_NODE)/node_modules/.package-lock.json
 LAKE_VENV := .venv-lake
@@ -19,7 +19,7 @@ export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export GX_ANALYTICS_ENABLED := false
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: setup connectors demo test test-spark lint lint-python lint-sql lint-project bench bench-detection lake test-lake
+.PHONY: setup extras demo test test-spark lint lint-python lint-sql lint-project bench bench-detection lake test-lake
 
 setup: $(STAMP)
 	@$(BIN)/python -m orchestration.warehouse.prepare
@@ -37,8 +37,8 @@ $(EVM_NODE_STAMP): $(EVM_NODE)/package-lock.json
 		&& touch $@; else echo "no npm here: the tests on an EVM node are left out" >&2; fi
 
 # Their dependencies are in part those of requirements.lock, so both files are named: pip asks for a hash of each.
-$(CONNECTORS_STAMP): requirements-connectors.lock $(STAMP)
-	$(BIN)/python -m pip install --quiet --no-compile --require-hashes -r requirements.lock -r requirements-connectors.lock
+$(EXTRAS_STAMP): requirements-extras.lock $(STAMP)
+	$(BIN)/python -m pip install --quiet --no-compile --require-hashes -r requirements.lock -r requirements-extras.lock
 	@touch $@
 
 $(BENCH_STAMP): requirements-bench.lock $(STAMP)
@@ -50,15 +50,15 @@ $(SPARK_STAMP): requirements-spark.lock $(STAMP)
 	$(BIN)/python -m pip install --quiet --no-compile --require-hashes -r requirements.lock -r requirements-spark.lock
 	@touch $@
 
-# The libraries of every kind of source.
-connectors: setup $(CONNECTORS_STAMP)
+# The libraries of every kind of source, and those of operations.
+extras: setup $(EXTRAS_STAMP)
 
 demo: setup
 	@$(BIN)/ringfence demo
 
 # A module's tests share its fixtures, whole runs among them, so they go to one worker; and in the order collected, since
 # the modules with the fewest tests take the longest and would else come last, when there is nothing left to share out.
-test: setup $(CONNECTORS_STAMP) $(EVM_NODE_STAMP)
+test: setup $(EXTRAS_STAMP) $(EVM_NODE_STAMP)
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadscope --no-loadscope-reorder -q
 
 # DuckDB and Spark must come to the same rows; ARGUMENTS=--evidence compares the evidence models too. Java is looked for
@@ -70,8 +70,8 @@ test-spark:
 	@$(MAKE) --no-print-directory setup $(SPARK_STAMP)
 	$(BIN)/python -m pytest tests/spark -p no:xdist -q $(ARGUMENTS)
 
-# The parts share out the cores; what each says comes in one piece. Types are checked against the connectors' libraries.
-lint: setup $(CONNECTORS_STAMP)
+# The parts share out the cores; what each says comes in one piece. Types are checked against the libraries of the extras.
+lint: setup $(EXTRAS_STAMP)
 	@$(MAKE) --no-print-directory --jobs $(JOBS) --keep-going --output-sync=target lint-sql lint-python lint-project
 
 lint-python:
