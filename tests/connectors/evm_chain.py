@@ -9,7 +9,6 @@ from __future__ import annotations
 import functools
 import itertools
 import json
-import os
 import shutil
 import socket
 import subprocess
@@ -20,8 +19,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import pytest
 import urllib3
+
+from tests.support.outside import lacking
 
 FOLDER = Path(__file__).parent / "evm_node"
 INSTALL = "npm ci --ignore-scripts --no-audit --no-fund --prefix tests/connectors/evm_node"
@@ -32,10 +32,7 @@ GAS_PRICE = 2_000_000_000
 
 def missing(what: str) -> None:
     """Skip the test, or fail it in a CI run."""
-    message = f"{what}; with Node.js 20 or later: {INSTALL}"
-    if os.environ.get("CI"):
-        pytest.fail(message)
-    pytest.skip(message)
+    lacking(f"{what}; with Node.js 20 or later: {INSTALL}")
 
 
 @functools.cache

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-import pytest
-
 from orchestration.bench.speed.contenders import postgresql_tools
 from orchestration.bench.speed.contenders.postgresql_tools import Server
 from tests.connectors.conformance import SECRET
+from tests.support.outside import lacking
 
 SETTINGS = {"autovacuum": "off", "fsync": "off", "shared_buffers": "16MB", "max_connections": "20", "timezone": "UTC"}
 USER = "ringfence_reader"
@@ -47,9 +45,7 @@ def exchange_server() -> Iterator[Server]:
     """A server whose user ``USER`` has the password ``SECRET``; skips where there is none, which continuous
     integration may not."""
     if problem := postgresql_tools.missing():
-        if os.environ.get("CI"):
-            pytest.fail(problem)
-        pytest.skip(problem)
+        lacking(problem)
     with postgresql_tools.server(SETTINGS) as server:
         rules = server.data / "pg_hba.conf"
         rules.write_text(f"local all {USER} scram-sha-256\n" + rules.read_text(encoding="utf-8"), encoding="utf-8")
