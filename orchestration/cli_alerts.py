@@ -15,7 +15,7 @@ from orchestration.errors import ConfigurationError, RingfenceError
 from orchestration.reading.formats import OutputFormat
 
 if TYPE_CHECKING:
-    from orchestration.alerts.incidents import Incident
+    from orchestration.alerts.incidents import Incident, Step
     from orchestration.alerts.outbox import Delivered
     from orchestration.alerts.watching import Watch
 
@@ -26,6 +26,7 @@ AlertsFile = Annotated[
 ]
 WarehouseFolder = Annotated[Path | None, typer.Option("--warehouse", help="Folder of the warehouse.")]
 Number = Annotated[int, typer.Argument(metavar="INCIDENT", help="Number of an incident.")]
+Numbers = Annotated[list[int], typer.Argument(metavar="INCIDENT...", help="Numbers of incidents.")]
 Format = Annotated[OutputFormat, typer.Option("--format", help="How to print it.")]
 
 
@@ -163,25 +164,24 @@ def show(number: Number, alerts: AlertsFile = None, warehouse: WarehouseFolder =
 
 @alerts_app.command()
 def ack(
-    number: Number,
+    numbers: Numbers,
     by: Annotated[str | None, typer.Option("--by", help="Who takes note (default: this user).")] = None,
+    undo: Annotated[bool, typer.Option("--undo", help="Nobody has taken note any more.")] = False,
     alerts: AlertsFile = None,
     warehouse: WarehouseFolder = None,
 ) -> None:
-    """Take note of an incident: it isn't told again until more is at stake or it is resolved."""
-    from orchestration.alerts.incidents import State
+    """Take note of incidents: they aren't told again until more is at stake or they are resolved."""
+    from orchestration.alerts.incidents import acknowledged, acknowledged_no_more
 
-    watch = _watch(alerts, warehouse)
+    watch, who = _watch(alerts, warehouse), by or getpass.getuser()
 
-    def acknowledged(incident: Incident) -> Incident:
-        if incident.state is State.RESOLVED:
-            raise ConfigurationError(f"incident {number} is resolved; nothing is left to take note of")
-        at = watch.clock.now()
-        return replace(incident, state=State.ACKNOWLEDGED, acknowledged_by=by or getpass.getuser(), acknowledged_at=at)
+    def change(incident: Incident) -> Step:
+        return acknowledged_no_more(incident) if undo else acknowledged(incident, who, watch.clock.now())
 
-    with watch.store() as store:
-        incident = store.change(number, acknowledged)
-    typer.echo(f"incident {number} acknowledged by {incident.acknowledged_by}")
+    watched = watch.change(numbers, change)
+    for incident in watched.incidents:
+        typer.echo(f"incident {incident.number} {'is open' if undo else f'acknowledged by {incident.acknowledged_by}'}")
+    _end(watched.delivered)
 
 
 @alerts_app.command()

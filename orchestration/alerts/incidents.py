@@ -42,6 +42,7 @@ class Occasion(StrEnum):
     OPENED = "opened"
     GREW = "grew"
     REMINDER = "reminder"
+    ACKNOWLEDGED = "acknowledged"
     RESOLVED = "resolved"
 
 
@@ -150,6 +151,20 @@ def steps(known: Iterable[Incident], seen: Iterable[Observation], look: Look, pa
             yield _seen_again(before, observation, look, patience)
     for incident in sorted(waiting.values(), key=lambda one: _worst_first(one.seen)):
         yield _not_seen(incident, look)
+
+
+def acknowledged(incident: Incident, by: str, at: datetime) -> Step:
+    """Somebody has taken note of an incident that isn't resolved; who did so first stays."""
+    if incident.state is State.ACKNOWLEDGED:
+        return Step(incident, incident, None)
+    changed = replace(incident, state=State.ACKNOWLEDGED, acknowledged_by=by, acknowledged_at=at)
+    return Step(changed, incident, Occasion.ACKNOWLEDGED)
+
+
+def acknowledged_no_more(incident: Incident) -> Step:
+    """The note is withdrawn, and the incident told again when it is due. No receiver has a word for it."""
+    state = State.OPEN if incident.state is State.ACKNOWLEDGED else incident.state
+    return Step(replace(incident, state=state, acknowledged_by=None, acknowledged_at=None), incident, None)
 
 
 def _worst_first(observation: Observation) -> tuple[bool, Decimal, str]:

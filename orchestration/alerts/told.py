@@ -25,6 +25,7 @@ _OCCASION_WORDS = {
     Occasion.OPENED: "new",
     Occasion.GREW: "grown",
     Occasion.REMINDER: "still open",
+    Occasion.ACKNOWLEDGED: "acknowledged",
     Occasion.RESOLVED: "resolved",
 }
 _PLAIN_SUBJECTS = frozenset({"exchange", "in_kind_group", "asset", "month", "table", "check", "job", "figure", "group"})
@@ -213,6 +214,8 @@ def _changed(incident: Incident, before: Incident | None, occasion: Occasion) ->
         return "first message"
     if occasion is Occasion.RESOLVED:
         return f"not found any more on {incident.resolved_at:%Y-%m-%d %H:%M} UTC"
+    if occasion is Occasion.ACKNOWLEDGED:
+        return f"{incident.acknowledged_by} has taken note"
     told, now = before.told_impact_usd, incident.seen.impact_usd
     if told == now:
         amount = "the amount is the same"

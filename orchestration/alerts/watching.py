@@ -5,7 +5,7 @@ What belongs here: the order of things, and what is seen when the warehouse can'
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
@@ -16,7 +16,7 @@ from orchestration.alerts.configuration import Alerts, load_alerts
 from orchestration.alerts.incidents import Category, Incident, Look, Observation, Occasion, State, Step, steps
 from orchestration.alerts.observing import PUBLISHED_IN_TIME, RUN_COMPLETES, not_published, observe, run_failed
 from orchestration.alerts.outbox import Delivered, deliver
-from orchestration.alerts.store import Store
+from orchestration.alerts.store import Draft, Store
 from orchestration.alerts.told import Content, Hashing, Told, tell
 from orchestration.alerts.wording import drafts
 from orchestration.checks import Severity
@@ -70,9 +70,25 @@ class Watch:
         with self.secrets.kept_out_of_logs(), self.store() as store:
             incidents = store.apply(
                 lambda known: steps(known, seen, look, self.alerts.patience),
-                lambda taken: drafts(taken, self.alerts.section, self._owner, self.tell),
+                self._drafts,
                 at,
             )
+            return Watched(incidents, self.send(store))
+
+    def change(self, numbers: Collection[int], change: Callable[[Incident], Step]) -> Watched:
+        """Let ``change`` make of these incidents what somebody wants, keep it with its messages, and send them.
+
+        Raises ConfigurationError if one of them is resolved, or there is none.
+        """
+
+        def changed(known: Sequence[Incident]) -> list[Step]:
+            chosen = [incident for incident in known if incident.number in numbers]
+            for number in sorted(set(numbers) - {incident.number for incident in chosen}):
+                raise ConfigurationError(f"no incident {number} stands; 'ringfence alerts list' shows those that do")
+            return [change(incident) for incident in chosen]
+
+        with self.secrets.kept_out_of_logs(), self.store() as store:
+            incidents = store.apply(changed, self._drafts, self.clock.now())
             return Watched(incidents, self.send(store))
 
     def send(self, store: Store) -> list[Delivered]:
@@ -93,8 +109,8 @@ class Watch:
             runbook=self.alerts.runbook_of(check),
         )
 
-    def _owner(self, incident: Incident) -> str:
-        return self.alerts.owner_of(incident.seen.check_name)
+    def _drafts(self, taken: Sequence[Step]) -> Iterator[Draft]:
+        return drafts(taken, self.alerts, self.tell)
 
     def _see(self, at: datetime) -> tuple[Look, list[Observation]]:
         section = self.alerts.section

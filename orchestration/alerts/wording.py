@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from orchestration.alerts.configuration import AlertsSection, RouteSection
+from orchestration.alerts.configuration import Alerts, RouteSection
 from orchestration.alerts.incidents import Incident, Occasion, Step
 from orchestration.alerts.store import Draft
 from orchestration.alerts.told import Content, Told
@@ -17,26 +17,29 @@ MOST_TOLD = 10
 """So many incidents are told in one message one by one; the others are counted."""
 
 
-def drafts(
-    taken: Sequence[Step],
-    alerts: AlertsSection,
-    owner_of: Callable[[Incident], str],
-    tell: Callable[[Step], Told],
-) -> Iterator[Draft]:
+def drafts(taken: Sequence[Step], alerts: Alerts, tell: Callable[[Step], Told]) -> Iterator[Draft]:
     """The messages of one look, route by route; within a message the worst comes first, as in ``taken``."""
-    speaking = [step for step in taken if step.occasion is not None]
-    for name, route in alerts.routes.items():
-        chosen = [step for step in speaking if route.when.takes(step.incident, owner_of(step.incident))]
+    for name, route in alerts.section.routes.items():
+        chosen = [step for step in taken if _goes_to(name, step, alerts)]
         for (line, occasion), group in _groups(route, chosen).items():
             told = tuple(tell(step) for step in group[:MOST_TOLD])
             content = Content(
-                environment=alerts.environment,
+                environment=alerts.section.environment,
                 occasion=occasion,
                 told=told,
                 grouped_by=_in_common(route, group[0].incident),
                 more=max(0, len(group) - MOST_TOLD),
             )
             yield Draft(name, line, occasion, content.as_json(), tuple(step.incident.number for step in group))
+
+
+def _goes_to(name: str, step: Step, alerts: Alerts) -> bool:
+    if step.occasion is None:
+        return False
+    channel, _ = alerts.routes[name]
+    if step.occasion is Occasion.ACKNOWLEDGED and not channel.takes_acknowledgements:
+        return False
+    return alerts.section.routes[name].when.takes(step.incident, alerts.owner_of(step.incident.seen.check_name))
 
 
 def _groups(route: RouteSection, steps: Sequence[Step]) -> Mapping[tuple[str, Occasion], list[Step]]:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestration.alerts.incidents import Occasion, State
+from orchestration.alerts.incidents import Occasion, State, acknowledged, acknowledged_no_more
 from orchestration.checks import Severity
 from tests.alerts.looks import DAY, NIGHT, Watch, look, seen
 
@@ -44,6 +44,20 @@ def test_what_is_open_is_said_again_after_a_while_and_what_is_acknowledged_is_no
     assert watch.said(seen(), at=NIGHT + timedelta(hours=7)) == []
     watch.known = [replace(watch.known[0], state=State.ACKNOWLEDGED)]
     assert watch.said(seen(), at=NIGHT + timedelta(days=9)) == []
+
+
+def test_who_took_note_first_stays_and_a_withdrawn_note_lets_it_be_said_again() -> None:
+    watch = Watch()
+    watch.look(seen())
+    noted = acknowledged(watch.known[0], "kim", NIGHT)
+    assert (noted.incident.state, noted.occasion) == (State.ACKNOWLEDGED, Occasion.ACKNOWLEDGED)
+    again = acknowledged(noted.incident, "lee", NEXT_NIGHT)
+    assert (again.incident, again.occasion) == (noted.incident, None)
+    withdrawn = acknowledged_no_more(noted.incident)
+    assert (withdrawn.incident, withdrawn.occasion) == (watch.known[0], None)
+    assert acknowledged_no_more(watch.known[0]).incident == watch.known[0]
+    watch.known = [withdrawn.incident]
+    assert watch.said(seen(), at=NIGHT + timedelta(hours=4)) == [(REMINDER, "a1")]
 
 
 def test_warnings_are_said_again_less_often() -> None:

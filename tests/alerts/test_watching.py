@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from orchestration import cli
-from orchestration.alerts.channels.webhook import sign
+from orchestration.alerts.channels.webhook import WebhookChannel, sign
 from orchestration.alerts.configuration import load_alerts
 from orchestration.alerts.watching import Watch, look_after_run
 from orchestration.audit import create_audit_schema, table_named
@@ -279,6 +279,24 @@ def test_people_take_note_keep_quiet_and_see_what_was_sent(
         "1000.00000000",
     )
     assert incident["state"].startswith("acknowledged, silenced until ")
+
+
+def test_only_receivers_that_take_it_are_told_that_somebody_took_note(
+    alerts_file: Path, warehouse: Warehouse, receiver: web.Web, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warehouse.publish(BREACH, SHORT)
+    watch(alerts_file, warehouse).look()
+    assert ringfence(warehouse, alerts_file, "ack", "1", "--by", "kim") == 0
+    assert [occasion for occasion, _ in said(receiver)] == ["opened", "opened"]
+    monkeypatch.setattr(WebhookChannel, "takes_acknowledgements", True)
+    assert ringfence(warehouse, alerts_file, "ack", "1", "2", "--by", "lee") == 0
+    opened, noted = receiver.requests[1].json, receiver.requests[2].json
+    assert (noted["occasion"], noted["told"][0]["check_name"]) == ("acknowledged", "reserves_cover_liabilities")
+    assert noted["told"][0]["changed"] == "lee has taken note"
+    assert noted["line"] == opened["line"]
+    assert noted["key"] != opened["key"]
+    assert ringfence(warehouse, alerts_file, "ack", "2", "--undo") == 0
+    assert len(receiver.requests) == 3
 
 
 def test_trying_the_routes_sends_a_message_that_says_so(

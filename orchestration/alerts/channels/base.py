@@ -58,6 +58,8 @@ class Channel(ABC):
     """Takes messages to one receiver. Construction asks nobody; secrets are read when something is sent."""
 
     settings_class: ClassVar[type[ChannelSettings]]
+    takes_acknowledgements: ClassVar[bool] = False
+    """Whether the receiver is told that somebody has taken note, so that it calls nobody else."""
 
     def __init__(self, settings: ChannelSettings, services: ChannelServices) -> None:  # noqa: ARG002
         self.services = services
