@@ -10,7 +10,6 @@ import functools
 import itertools
 import json
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -21,7 +20,7 @@ from typing import Any
 
 import urllib3
 
-from tests.support.outside import lacking
+from tests.support.outside import free_port, lacking
 
 FOLDER = Path(__file__).parent / "evm_node"
 INSTALL = "npm ci --ignore-scripts --no-audit --no-fund --prefix tests/connectors/evm_node"
@@ -109,7 +108,7 @@ def calling(contract: str, signature: str, *arguments: str | int) -> str:
 @contextmanager
 def running_chain(genesis: str, *more: str) -> Iterator[Chain]:
     """A node whose first block is of that time; all but the last two blocks are final. ``more`` are its options."""
-    binary, port = node_binary(), _free_port()
+    binary, port = node_binary(), free_port()
     options = ["--port", str(port), "--silent", "--no-mining", "--timestamp", str(seconds(genesis))]
     options += ["--slots-in-an-epoch", "1", "--chain-id", str(CHAIN_ID), "--order", "fifo", *more]
     process = subprocess.Popen([str(binary), *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -121,12 +120,6 @@ def running_chain(genesis: str, *more: str) -> Iterator[Chain]:
     finally:
         process.terminate()
         process.wait(10)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _await(chain: Chain, process: subprocess.Popen[bytes]) -> None:
