@@ -19,15 +19,22 @@ export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export GX_ANALYTICS_ENABLED := false
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
+# The installer, for an environment's folder. It reads no pip.conf: where only pip knows the way to a package index, pip
+# installs, and takes four times as long. Modules are compiled when they are first imported: most never are.
+define install
+	@$(1)/bin/python -m pip install --quiet --no-compile --require-hashes -r requirements-setup.lock
+	$(1)/bin/uv pip install --quiet --python $(1)/bin/python --require-hashes $(2) || \
+		$(1)/bin/python -m pip install --quiet --no-compile --require-hashes $(2)
+endef
+
 .PHONY: setup extras demo test test-spark lint lint-python lint-sql lint-project bench bench-detection lake test-lake
 
 setup: $(STAMP)
 	@$(BIN)/python -m orchestration.warehouse.prepare
 
-# Modules are compiled when they are first imported: most never are, and compiling all takes a third of the time.
 $(STAMP): requirements.lock pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --no-compile --require-hashes -r requirements.lock
+	$(call install,$(VENV),-r requirements.lock)
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
@@ -36,18 +43,18 @@ $(EVM_NODE_STAMP): $(EVM_NODE)/package-lock.json
 	@if command -v npm >/dev/null; then npm ci --ignore-scripts --no-audit --no-fund --silent --prefix $(EVM_NODE) \
 		&& touch $@; else echo "no npm here: the tests on an EVM node are left out" >&2; fi
 
-# Their dependencies are in part those of requirements.lock, so both files are named: pip asks for a hash of each.
+# Their dependencies are in part those of requirements.lock, so both files are named: a hash of each is asked for.
 $(EXTRAS_STAMP): requirements-extras.lock $(STAMP)
-	$(BIN)/python -m pip install --quiet --no-compile --require-hashes -r requirements.lock -r requirements-extras.lock
+	$(call install,$(VENV),-r requirements.lock -r requirements-extras.lock)
 	@touch $@
 
 $(BENCH_STAMP): requirements-bench.lock $(STAMP)
-	$(BIN)/python -m pip install --quiet --no-compile --require-hashes -r requirements-bench.lock
+	$(call install,$(VENV),-r requirements-bench.lock)
 	@touch $@
 
-# Its dependencies are those of requirements.lock, so both files are named: pip asks for a hash of each.
+# Its dependencies are those of requirements.lock, so both files are named: a hash of each is asked for.
 $(SPARK_STAMP): requirements-spark.lock $(STAMP)
-	$(BIN)/python -m pip install --quiet --no-compile --require-hashes -r requirements.lock -r requirements-spark.lock
+	$(call install,$(VENV),-r requirements.lock -r requirements-spark.lock)
 	@touch $@
 
 # The libraries of every kind of source, and those of operations.
@@ -96,7 +103,7 @@ bench: setup $(BENCH_STAMP)
 
 $(LAKE_STAMP): requirements-lake.lock
 	@test -x $(LAKE_VENV)/bin/python || $(PYTHON) -m venv $(LAKE_VENV)
-	$(LAKE_VENV)/bin/python -m pip install --quiet --no-compile --require-hashes -r requirements-lake.lock
+	$(call install,$(LAKE_VENV),-r requirements-lake.lock)
 	@touch $@
 
 # The published warehouse as a DuckLake: make lake ARGUMENTS="publish --warehouse W --catalogue sqlite:C --data D".
