@@ -7,7 +7,7 @@ sending (``outbox``).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from decimal import Decimal
@@ -85,6 +85,13 @@ _about = sa.Table(
     sa.Column("incident_number", sa.Integer, sa.ForeignKey("incident.number"), primary_key=True, index=True),
 )
 
+_watch = sa.Table(
+    "watch",
+    _metadata,
+    sa.Column("environment", sa.String(100), primary_key=True),
+    sa.Column("looked_at", sa.DateTime, nullable=False),
+)
+
 _OBSERVATION = tuple(field.name for field in fields(Observation))
 
 
@@ -120,6 +127,15 @@ class Message:
     attempts: int = 0
     sent_at: datetime | None = None
     last_error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Messages that no receiver has taken: how many, how many of those were tried in vain, and since when."""
+
+    messages: int
+    tried: int
+    oldest_at: datetime
 
 
 Wording = Callable[[Sequence[Step]], Iterable[Draft]]
@@ -240,6 +256,46 @@ class Store:
             )
             return int(result.rowcount)
 
+    def mark_looked(self, environment: str, at: datetime) -> None:
+        """Somebody has looked at this environment, and sent what was due: the watcher's sign of life."""
+        with suppress(sa.exc.IntegrityError), self._transaction() as connection:  # another's first look, just now
+            of_environment = _watch.c.environment == environment
+            changed = connection.execute(sa.update(_watch).where(of_environment).values(looked_at=at))
+            if not changed.rowcount:
+                connection.execute(sa.insert(_watch).values(environment=environment, looked_at=at))
+
+    def looked_at(self, environment: str | None = None) -> datetime | None:
+        """When somebody last looked at an environment, or at any; None if never."""
+        query = sa.select(sa.func.max(_watch.c.looked_at))
+        if environment is not None:
+            query = query.where(_watch.c.environment == environment)
+        with self._engine.connect() as connection:
+            found: datetime | None = connection.execute(query).scalar_one()
+            return found
+
+    def standing_counts(self, environment: str | None = None) -> dict[tuple[State, Severity, Category], int]:
+        """How many incidents aren't resolved, in one environment or in all."""
+        kinds = (_incident.c.state, _incident.c.severity, _incident.c.category)
+        query = _standing(sa.select(*kinds, sa.func.count()), environment).group_by(*kinds)
+        with self._engine.connect() as connection:
+            rows: Iterable[Any] = connection.execute(query)
+            return {(State(row[0]), Severity(row[1]), Category(row[2])): row[3] for row in rows}
+
+    def silenced_count(self, at: datetime, environment: str | None = None) -> int:
+        """How many of those that aren't resolved are silenced at that moment."""
+        query = _standing(sa.select(sa.func.count()).where(_incident.c.silenced_until > at), environment)
+        with self._engine.connect() as connection:
+            return int(connection.execute(query).scalar_one())
+
+    def waiting(self) -> dict[str, Waiting]:
+        """What waits in the outbox, by route."""
+        tried = sa.func.count(sa.case((_message.c.attempts > 0, 1)))
+        columns = (_message.c.route, sa.func.count(), tried, sa.func.min(_message.c.created_at))
+        query = sa.select(*columns).where(_message.c.sent_at.is_(None)).group_by(_message.c.route)
+        with self._engine.connect() as connection:
+            rows: Iterable[Any] = connection.execute(query)
+            return {row[0]: Waiting(row[1], row[2], row[3]) for row in rows}
+
     def _update_message(self, message: Message, **values: Any) -> None:
         with self._transaction() as connection:
             connection.execute(sa.update(_message).where(_message.c.number == message.number).values(values))
@@ -248,6 +304,11 @@ class Store:
 def _unresolved(connection: sa.Connection) -> list[Incident]:
     query = sa.select(_incident).where(_incident.c.state != State.RESOLVED.value).order_by(_incident.c.number)
     return [_incident_of(row) for row in connection.execute(query).mappings()]
+
+
+def _standing(query: sa.Select[Any], environment: str | None) -> sa.Select[Any]:
+    query = query.where(_incident.c.state != State.RESOLVED.value)
+    return query if environment is None else query.where(_incident.c.environment == environment)
 
 
 def _find(connection: sa.Connection, number: int) -> Incident:

@@ -73,7 +73,9 @@ class Watch:
                 self._drafts,
                 at,
             )
-            return Watched(incidents, self.send(store))
+            delivered = self.send(store)
+            store.mark_looked(self.alerts.section.environment, self.clock.now())
+            return Watched(incidents, delivered)
 
     def change(self, numbers: Collection[int], change: Callable[[Incident], Step]) -> Watched:
         """Let ``change`` make of these incidents what somebody wants, keep it with its messages, and send them.

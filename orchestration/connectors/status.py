@@ -47,7 +47,7 @@ def feed_statuses(sources: Iterable[Source], landing: Path, clock: Clock | None 
 
 def _of_source(source: Source, landing: Path, yesterday: date) -> list[FeedStatus]:
     delivered = manifests(landing, source.name)
-    begun = _begun(landing, source.name)
+    begun = begun_day(landing, source.name)
     if not delivered:
         state = f"{begun} begun, not landed" if begun else "never pulled"
         return [FeedStatus(source.name, source.kind.name, "", None, None, None, 0, 0, "", state)]
@@ -78,7 +78,7 @@ def _rows(delivered: list[Manifest], table: str) -> int:
     return sum(file.rows for manifest in delivered for file in manifest.files if file.table == table)
 
 
-def _begun(landing: Path, source: str) -> str | None:
+def begun_day(landing: Path, source: str) -> str | None:
     """The day of a pull that was begun and hasn't ended well: it is under way, or stopped and will go on."""
     days = sorted(folder.name for folder in (landing / STAGING / source).glob("????-??-??") if folder.is_dir())
     return days[-1] if days else None

@@ -18,6 +18,7 @@ PLAIN = (
     "connectors",
     "imports",
     "landing",
+    "operations",
     "simulate",
     "publish",
     "report",
