@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import getpass
-from dataclasses import replace
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from orchestration.alerts.incidents import Category, State
+from orchestration.checks import Severity
 from orchestration.cli_options import optional_moment
 from orchestration.errors import ConfigurationError, RingfenceError
 from orchestration.reading.formats import OutputFormat
 
 if TYPE_CHECKING:
+    from orchestration.alerts.choosing import Choice
     from orchestration.alerts.incidents import Incident, Step
     from orchestration.alerts.outbox import Delivered
     from orchestration.alerts.watching import Watch
@@ -26,7 +29,15 @@ AlertsFile = Annotated[
 ]
 WarehouseFolder = Annotated[Path | None, typer.Option("--warehouse", help="Folder of the warehouse.")]
 Number = Annotated[int, typer.Argument(metavar="INCIDENT", help="Number of an incident.")]
-Numbers = Annotated[list[int], typer.Argument(metavar="INCIDENT...", help="Numbers of incidents.")]
+Numbers = Annotated[list[int] | None, typer.Argument(metavar="INCIDENT...", help="Numbers of incidents.")]
+Checks = Annotated[list[str] | None, typer.Option("--check", help="Those of this check (may be given again).")]
+Subjects = Annotated[
+    list[str] | None, typer.Option("--subject", help="Those about this identifier, or its hash as messages have it.")
+]
+Assets = Annotated[list[str] | None, typer.Option("--asset", help="Those of this asset.")]
+Severities = Annotated[list[Severity] | None, typer.Option("--severity", help="Those that are this bad.")]
+Categories = Annotated[list[Category] | None, typer.Option("--category", help="Those of this kind of trouble.")]
+States = Annotated[list[State] | None, typer.Option("--state", help="Those that stand there.")]
 Format = Annotated[OutputFormat, typer.Option("--format", help="How to print it.")]
 
 
@@ -89,40 +100,63 @@ def _end(delivered: list[Delivered]) -> None:
 
 @alerts_app.command("list")
 def list_incidents(
+    check: Checks = None,
+    subject: Subjects = None,
+    asset: Assets = None,
+    severity: Severities = None,
+    category: Categories = None,
+    state: States = None,
+    route: Annotated[str, typer.Option("--route", help="Those that this route takes.")] = "",
     alerts: AlertsFile = None,
     warehouse: WarehouseFolder = None,
     include_resolved: Annotated[bool, typer.Option("--resolved", help="Those that are resolved too.")] = False,
     format_: Format = OutputFormat.TABLE,
 ) -> None:
     """List the incidents that stand, the latest first."""
+    from orchestration.alerts.choosing import Choice
     from orchestration.reading.output import write_rows
     from orchestration.reading.published import Rows
 
     watch = _watch(alerts, warehouse)
+    choice = Choice(
+        checks=tuple(check or ()),
+        subjects=tuple(subject or ()),
+        assets=tuple(asset or ()),
+        severities=tuple(severity or ()),
+        categories=tuple(category or ()),
+        states=tuple(state or ()),
+        route=route,
+    )
     with watch.store() as store:
-        incidents = store.incidents(include_resolved=include_resolved)
+        known = store.incidents(include_resolved=include_resolved or State.RESOLVED in choice.states)
+    incidents = choice.among(known, watch.wording)
     if not incidents and format_ is OutputFormat.TABLE:
         typer.echo("no incidents")
         return
-    columns = (
-        "number",
-        "state",
-        "severity",
-        "category",
-        "check_name",
-        "subject",
-        "asset",
-        "since",
-        "impact_usd",
-        "told_at",
-    )
-    write_rows(Rows(columns, tuple(_row(watch, incident) for incident in incidents)), format_)
+    numbers = {incident.seen.fingerprint: incident.number for incident in known}
+    rows = tuple(_row(incident, numbers, watch.clock.now()) for incident in incidents)
+    write_rows(Rows(_COLUMNS, rows), format_)
 
 
-def _row(watch: Watch, incident: Incident) -> tuple[object, ...]:
+_COLUMNS = (
+    "number",
+    "state",
+    "severity",
+    "category",
+    "check_name",
+    "subject",
+    "asset",
+    "since",
+    "impact_usd",
+    "told_at",
+    "explained_by",
+)
+
+
+def _row(incident: Incident, numbers: Mapping[str, int], now: datetime) -> tuple[object, ...]:
     seen = incident.seen
     state = incident.state.value
-    if incident.is_silent(watch.clock.now()):
+    if incident.is_silent(now):
         state += f", silenced until {incident.silenced_until:%Y-%m-%d %H:%M}"
     return (
         incident.number,
@@ -135,36 +169,35 @@ def _row(watch: Watch, incident: Incident) -> tuple[object, ...]:
         seen.since,
         seen.impact_usd,
         incident.told_at,
+        numbers.get(incident.explained_by or ""),
     )
 
 
 @alerts_app.command()
-def show(number: Number, alerts: AlertsFile = None, warehouse: WarehouseFolder = None) -> None:
-    """Show an incident: what was seen, the evidence, and every message about it."""
+def show(
+    number: Number, alerts: AlertsFile = None, warehouse: WarehouseFolder = None, format_: Format = OutputFormat.TABLE
+) -> None:
+    """Show an incident: what was seen, the evidence, what it explains or follows from, and every message about it."""
+    from orchestration.alerts.showing import shown
+
     watch = _watch(alerts, warehouse)
     with watch.store() as store:
-        incident, messages = store.incident(number), store.messages(number)
-    seen, state = incident.seen, incident.state.value
-    lines = [
-        f"incident {number}: {seen.check_name}, {seen.subject_type} {seen.subject_id} {seen.asset or ''}".rstrip(),
-        f"  {seen.message}",
-        f"  {state}, {seen.severity.value}, {seen.category.value}, since {seen.since}, last seen for {seen.day}",
-        f"  observed {seen.observed}, expected {seen.expected}, at stake {seen.impact_usd or 'unpriced'} USD",
-    ]
-    if incident.acknowledged_by:
-        lines.append(f"  acknowledged by {incident.acknowledged_by} at {incident.acknowledged_at:%Y-%m-%d %H:%M} UTC")
-    lines += [f"  evidence: {seen.evidence}", ""] if seen.evidence else [""]
-    for message in messages:
-        waiting = f"waiting: {message.last_error or 'due'}"
-        sent = f"sent {message.sent_at:%Y-%m-%d %H:%M}" if message.sent_at else waiting
-        lines.append(f"  {message.created_at:%Y-%m-%d %H:%M} {message.occasion.value} to {message.route}: {sent}")
-    for line in lines:
+        whole = shown(store, number, watch.wording)
+    if format_ is OutputFormat.JSON:
+        typer.echo(whole.as_json())
+        return
+    if format_ is not OutputFormat.TABLE:
+        raise ConfigurationError("an incident is shown as table or json; 'alerts list' prints the others too")
+    for line in whole.lines():
         typer.echo(line)
 
 
 @alerts_app.command()
 def ack(
-    numbers: Numbers,
+    numbers: Numbers = None,
+    check: Checks = None,
+    subject: Subjects = None,
+    asset: Assets = None,
     by: Annotated[str | None, typer.Option("--by", help="Who takes note (default: this user).")] = None,
     undo: Annotated[bool, typer.Option("--undo", help="Nobody has taken note any more.")] = False,
     alerts: AlertsFile = None,
@@ -178,7 +211,7 @@ def ack(
     def change(incident: Incident) -> Step:
         return acknowledged_no_more(incident) if undo else acknowledged(incident, who, watch.clock.now())
 
-    watched = watch.change(numbers, change)
+    watched = watch.change(_choice(numbers, check, subject, asset), change)
     for incident in watched.incidents:
         typer.echo(f"incident {incident.number} {'is open' if undo else f'acknowledged by {incident.acknowledged_by}'}")
     _end(watched.delivered)
@@ -186,22 +219,42 @@ def ack(
 
 @alerts_app.command()
 def silence(
-    number: Number,
+    numbers: Numbers = None,
+    check: Checks = None,
+    subject: Subjects = None,
+    asset: Assets = None,
     until: Annotated[datetime | None, optional_moment("--until", "Until then, UTC; a day alone means its end.")] = None,
     hours: Annotated[float | None, typer.Option("--hours", min=0.1, max=24 * 366, help="For so many hours.")] = None,
+    lift: Annotated[bool, typer.Option("--lift", help="They may be spoken of at once.")] = False,
     alerts: AlertsFile = None,
     warehouse: WarehouseFolder = None,
 ) -> None:
-    """Say nothing of an incident until a time, whatever becomes of it."""
-    if (until is None) == (hours is None):
-        raise ConfigurationError("give either --until or --hours")
+    """Say nothing of incidents until a time, whatever becomes of them, also if they come back meanwhile."""
+    from orchestration.alerts.incidents import silenced
+
+    if (until is not None) + (hours is not None) + lift != 1:
+        raise ConfigurationError("give one of --until, --hours and --lift")
     watch = _watch(alerts, warehouse)
-    end = until or watch.clock.now() + timedelta(hours=hours or 0)
-    if end <= watch.clock.now():
+    end = None if lift else until or watch.clock.now() + timedelta(hours=hours or 0)
+    if end is not None and end <= watch.clock.now():
         raise ConfigurationError(f"--until {end} has passed already; give a time to come, in UTC")
-    with watch.store() as store:
-        store.change(number, lambda incident: replace(incident, silenced_until=end))
-    typer.echo(f"incident {number} is silenced until {end:%Y-%m-%d %H:%M} UTC")
+    watched = watch.change(_choice(numbers, check, subject, asset), lambda incident: silenced(incident, end))
+    for incident in watched.incidents:
+        state = f"is silenced until {end:%Y-%m-%d %H:%M} UTC" if end else "may be spoken of"
+        typer.echo(f"incident {incident.number} {state}")
+    _end(watched.delivered)
+
+
+def _choice(
+    numbers: list[int] | None, checks: list[str] | None, subjects: list[str] | None, assets: list[str] | None
+) -> Choice:
+    """What is to be changed, of which there must be a word: a bare command changes nothing."""
+    from orchestration.alerts.choosing import Choice
+
+    choice = Choice(tuple(numbers or ()), tuple(checks or ()), tuple(subjects or ()), tuple(assets or ()))
+    if choice.is_empty:
+        raise ConfigurationError("give numbers of incidents, or --check, --subject or --asset")
+    return choice
 
 
 @alerts_app.command()

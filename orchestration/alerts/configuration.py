@@ -11,16 +11,17 @@ from decimal import Decimal
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import quote
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from orchestration.alerts.channels import CHANNELS, Channel, ChannelSettings
 from orchestration.alerts.incidents import Category, Incident, Patience
-from orchestration.alerts.observing import CHECK_RUNS, PUBLISHED_IN_TIME, RUN_COMPLETES
+from orchestration.alerts.observing import CHECK_RUNS, PUBLISHED_IN_TIME, ROWS_ARRIVE, RUN_COMPLETES
 from orchestration.checks import CHECK_DISABLED, Kind, Severity, checks_by_name
 from orchestration.connectors.configuration import UniqueKeys, first_problem
-from orchestration.connectors.secrets import Address, VariableName
+from orchestration.connectors.secrets import Address, Secrets, VariableName
 from orchestration.durations import Duration
 from orchestration.errors import ConfigurationError
 
@@ -67,7 +68,7 @@ class RouteSection(BaseModel):
     channel: str
     to: dict[str, Any] = {}
     when: Condition = Condition()
-    group_by: Literal["incident", "asset", "subject", "check"] = "incident"
+    group_by: Literal["incident", "asset", "affiliate", "subject", "check"] = "incident"
 
 
 class AlertsSection(BaseModel):
@@ -101,6 +102,14 @@ class Alerts:
         growth = Decimal(self.section.growth_pct) / 100
         return Patience({Severity.CRITICAL: again.critical, Severity.WARNING: again.warning}, growth)
 
+    def store_address(self, secrets: Secrets) -> str | None:
+        """Where the store is, with its secrets in it; None if it is the file beside the warehouse."""
+        address = self.section.store
+        if address is None:
+            return None
+        # A variable may hold the whole address, or a part that has to be spelled as in a URL.
+        return secrets.fill(address) if address.startswith("${") else secrets.fill(address, _in_url)
+
     def owner_of(self, check_name: str) -> str:
         """Who owns a check: as configured, or financial control for breaches and data engineering for the rest."""
         if check_name in self.section.owners:
@@ -111,6 +120,10 @@ class Alerts:
     def runbook_of(self, check_name: str) -> str:
         """Where a check's runbook stands; empty if there is none."""
         return self.section.runbook.replace("{check}", check_name)
+
+
+def _in_url(secret: str) -> str:
+    return quote(secret, safe="")
 
 
 def load_alerts(path: Path) -> Alerts:
@@ -156,4 +169,4 @@ def _channel(path: Path, name: str, route: RouteSection) -> tuple[type[Channel],
 
 def watched_checks() -> set[str]:
     """Names that an incident's check can have."""
-    return {*checks_by_name(), CHECK_DISABLED.name, RUN_COMPLETES, CHECK_RUNS, PUBLISHED_IN_TIME}
+    return {*checks_by_name(), CHECK_DISABLED.name, RUN_COMPLETES, CHECK_RUNS, ROWS_ARRIVE, PUBLISHED_IN_TIME}

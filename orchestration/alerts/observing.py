@@ -13,9 +13,55 @@ import duckdb
 
 from orchestration.alerts.incidents import Category, Look, Observation
 from orchestration.checks import CHECK_DISABLED, CHECKS, Kind, Severity
+from orchestration.contract import TABLES
+from orchestration.reading.published import has_table
 
-RUN_COMPLETES, CHECK_RUNS, PUBLISHED_IN_TIME = "run_completes", "check_runs", "published_in_time"
-"""What is watched besides the catalogue: that runs end, that checks can be evaluated, that a day is published."""
+RUN_COMPLETES, CHECK_RUNS = "run_completes", "check_runs"
+ROWS_ARRIVE, PUBLISHED_IN_TIME = "rows_arrive", "published_in_time"
+"""What is watched besides the catalogue: that runs end, that checks can be evaluated, that balances and prices, which
+stand on every day, are delivered with rows, that a day is published."""
+
+_SNAPSHOTS = tuple(table.name for table in TABLES if table.required_daily and "as_of" in table.key)
+
+_EMPTY = """
+    with arrived as (
+        select table_name, partition_date, sum(rows) as rows
+        from (
+            select table_name, partition_date, source_file, arg_max(rows, load_number) as rows
+            from audit.load
+            where
+                outcome in ('accepted', 'superseded')
+                and partition_date <= $day
+                and table_name in (select unnest($tables))
+            group by all
+        )
+        group by all
+    )
+    select table_name, max(partition_date) filter (where rows > 0) + 1 as since
+    from arrived
+    group by table_name
+    having max(partition_date) = $day and since <= $day
+    order by table_name
+"""
+"""Tables whose latest partitions hold nothing, although earlier ones did, and since when."""
+
+_AFFILIATES = """
+    with related as (
+        select entity_id
+        from marts.dim_entity_relation
+        where relation = 'affiliate' and from_date <= $day and to_date > $day
+    ),
+
+    party as (
+        select 'account' as subject_type, account_id as subject_id, entity_id from marts.dim_account
+        union all
+        select 'wallet', wallet_id, owner_entity_id from marts.dim_wallet
+        union all
+        select unnest(['entity', 'affiliate']), entity_id, entity_id from related
+    )
+    select subject_type, subject_id, entity_id from party semi join related using (entity_id)
+"""
+"""The affiliate behind each account, wallet and entity on a day."""
 
 _CATEGORIES = {
     Kind.INTEGRITY: Category.BAD_DATA,
@@ -23,6 +69,7 @@ _CATEGORIES = {
     Kind.BREACH: Category.BREACH,
     Kind.POLICY: Category.CHECK_FAILED,
 }
+_OF_RUNS = frozenset({RUN_COMPLETES, CHECK_RUNS, ROWS_ARRIVE})
 _NEVER_CAME = frozenset({"arrivals_complete", "prices_complete", "prices_fresh"})
 
 _FINDINGS = """
@@ -53,12 +100,47 @@ def observe(
     run = _latest_run(connection)
     day = _latest_day(connection) or run["last_date"]
     failed = _rules_that_failed(connection, run["run_id"])
-    observations = [*_findings(connection, environment, day, event_days)]
+    affiliates = _affiliates(connection, day)
+    observations = [
+        replace(found, affiliate=affiliates.get((found.subject_type, found.subject_id)))
+        for found in _findings(connection, environment, day, event_days)
+    ]
+    observations += [_empty(environment, day, table, since) for table, since in _empty_tables(connection, day)]
     observations += [_rule_failed(environment, day, run["run_id"], name, text) for name, text in failed]
     if run["status"] in ("error", "killed"):
         observations.append(run_failed(environment, run["last_date"], run["message"] or run["status"], run["run_id"]))
     judged = {check.name for check in CHECKS} - {name for name, _ in failed}
-    return Look(environment, at, day, judged | {CHECK_DISABLED.name, RUN_COMPLETES, CHECK_RUNS}), observations
+    return Look(environment, at, day, judged | {CHECK_DISABLED.name, *_OF_RUNS}), observations
+
+
+def _affiliates(connection: duckdb.DuckDBPyConnection, day: date) -> dict[tuple[str, str], str]:
+    """Related parties by subject. Where nothing was accepted yet, there are no marts to ask."""
+    if not has_table(connection, "marts", "dim_entity_relation"):
+        return {}
+    rows = connection.execute(_AFFILIATES, {"day": day}).fetchall()
+    return {(kind, subject): entity for kind, subject, entity in rows} | {("group", "group"): "group"}
+
+
+def _empty_tables(connection: duckdb.DuckDBPyConnection, day: date) -> list[tuple[str, date]]:
+    return connection.execute(_EMPTY, {"day": day, "tables": list(_SNAPSHOTS)}).fetchall()
+
+
+def _empty(environment: str, day: date, table: str, since: date) -> Observation:
+    return Observation(
+        environment=environment,
+        check_name=ROWS_ARRIVE,
+        category=Category.NO_DATA,
+        severity=Severity.CRITICAL,
+        subject_type="table",
+        subject_id=table,
+        asset=None,
+        day=day,
+        since=since,
+        message=f"{table} came without a row for {day}; the last day with rows was {since - timedelta(days=1)}.",
+        observed="no row",
+        expected="what stands at the end of the day",
+        evidence=f"select * from audit.load where table_name = '{table}' order by partition_date",
+    )
 
 
 def _latest_run(connection: duckdb.DuckDBPyConnection) -> dict[str, Any]:

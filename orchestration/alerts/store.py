@@ -1,13 +1,13 @@
 """Where incidents and messages are kept: apart from the warehouse, so that a broken one still alerts.
 
-What belongs here: tables, and reading and writing them in one transaction a look. What doesn't: rules (``incidents``),
-sending (``outbox``).
+What belongs here: reading and writing them, in one transaction a look. What doesn't: tables and locks (``database``),
+rules (``incidents``), sending (``outbox``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from decimal import Decimal
@@ -16,81 +16,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from orchestration.alerts.database import ABOUT, INCIDENT, MESSAGE, WATCH, Database
 from orchestration.alerts.incidents import Category, Incident, Observation, Occasion, State, Step
 from orchestration.checks import Severity
 from orchestration.errors import ConfigurationError
-
-_metadata = sa.MetaData()
-
-_incident = sa.Table(
-    "incident",
-    _metadata,
-    sa.Column("number", sa.Integer, primary_key=True, autoincrement=True),
-    sa.Column("fingerprint", sa.String(32), nullable=False, index=True),
-    sa.Column("state", sa.String(16), nullable=False),
-    sa.Column("opened_at", sa.DateTime, nullable=False),
-    sa.Column("told_at", sa.DateTime),
-    sa.Column("told_impact_usd", sa.String(64)),
-    sa.Column("told_severity", sa.String(16)),
-    sa.Column("acknowledged_by", sa.String(200)),
-    sa.Column("acknowledged_at", sa.DateTime),
-    sa.Column("silenced_until", sa.DateTime),
-    sa.Column("resolved_at", sa.DateTime),
-    # The observation, as it was last seen. Amounts are exact text.
-    sa.Column("environment", sa.String(100), nullable=False),
-    sa.Column("check_name", sa.String(100), nullable=False),
-    sa.Column("category", sa.String(32), nullable=False),
-    sa.Column("severity", sa.String(16), nullable=False),
-    sa.Column("subject_type", sa.String(100), nullable=False),
-    sa.Column("subject_id", sa.Text, nullable=False),
-    sa.Column("asset", sa.Text),
-    sa.Column("day", sa.Date, nullable=False),
-    sa.Column("since", sa.Date, nullable=False),
-    sa.Column("message", sa.Text, nullable=False),
-    sa.Column("observed", sa.Text),
-    sa.Column("expected", sa.Text),
-    sa.Column("impact_usd", sa.String(64)),
-    sa.Column("evidence", sa.Text),
-    sa.Column("run_id", sa.String(100)),
-)
-# A second process that looks at the same moment must not open the same incident again.
-sa.Index(
-    "one_unresolved_incident",
-    _incident.c.fingerprint,
-    unique=True,
-    sqlite_where=_incident.c.state != State.RESOLVED.value,
-    postgresql_where=_incident.c.state != State.RESOLVED.value,
-)
-
-_message = sa.Table(
-    "message",
-    _metadata,
-    sa.Column("number", sa.Integer, primary_key=True, autoincrement=True),
-    sa.Column("line", sa.String(300), nullable=False, index=True),
-    sa.Column("occasion", sa.String(16), nullable=False),
-    sa.Column("route", sa.String(100), nullable=False),
-    sa.Column("key", sa.String(340), nullable=False, unique=True),
-    sa.Column("body", sa.Text, nullable=False),
-    sa.Column("created_at", sa.DateTime, nullable=False),
-    sa.Column("due_at", sa.DateTime, nullable=False),
-    sa.Column("attempts", sa.Integer, nullable=False, default=0),
-    sa.Column("sent_at", sa.DateTime),
-    sa.Column("last_error", sa.Text),
-)
-
-_about = sa.Table(
-    "message_incident",
-    _metadata,
-    sa.Column("message_number", sa.Integer, sa.ForeignKey("message.number"), primary_key=True),
-    sa.Column("incident_number", sa.Integer, sa.ForeignKey("incident.number"), primary_key=True, index=True),
-)
-
-_watch = sa.Table(
-    "watch",
-    _metadata,
-    sa.Column("environment", sa.String(100), primary_key=True),
-    sa.Column("looked_at", sa.DateTime, nullable=False),
-)
 
 _OBSERVATION = tuple(field.name for field in fields(Observation))
 
@@ -138,90 +67,78 @@ class Waiting:
     oldest_at: datetime
 
 
-Wording = Callable[[Sequence[Step]], Iterable[Draft]]
-"""What there is to say about the steps of a look, whose incidents have their numbers."""
+Wording = Callable[[Sequence[Step], Mapping[int, Collection[str]]], Iterable[Draft]]
+"""What there is to say about the steps of a look, whose incidents have their numbers, and which routes have had a
+message about each incident so far."""
 
 
 class Store:
-    """Incidents and messages in a database that SQLAlchemy reaches."""
+    """Incidents and messages of one environment in a database."""
 
-    def __init__(self, url: str) -> None:
-        """Open the database and create what it lacks; raise ConfigurationError if it can't be reached."""
-        try:
-            self._engine = sa.create_engine(url)
-            _metadata.create_all(self._engine)
-        except (sa.exc.SQLAlchemyError, ImportError) as error:
-            line = " ".join(str(error).splitlines()[0].split())
-            raise ConfigurationError(f"the store of alerts can't be opened ({line}); mend its address") from error
+    def __init__(self, url: str, environment: str = "") -> None:
+        """Open the database and create what it lacks; raise ConfigurationError if that can't be done."""
+        self._database = Database(url, environment)
 
     @classmethod
-    def in_file(cls, path: Path) -> Store:
+    def in_file(cls, path: Path, environment: str = "") -> Store:
         """The store in an SQLite file that only this user can read."""
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch(mode=0o600)
-        return cls(f"sqlite:///{path}")
+        return cls(f"sqlite:///{path}", environment)
 
     def close(self) -> None:
         """Let go of the database."""
-        self._engine.dispose()
+        self._database.engine.dispose()
 
-    @contextmanager
-    def _transaction(self) -> Iterator[sa.Connection]:
-        """A transaction that writes: SQLite takes the lock at its start, so that two looks come one after the other."""
-        with self._engine.connect() as connection:
-            if connection.dialect.name == "sqlite":
-                connection.exec_driver_sql("begin immediate")
-            yield connection
-            connection.commit()
+    def sending(self, sleep: Callable[[float], None]) -> AbstractContextManager[bool]:
+        """Whether this process may send, once no other one does: see ``Database.sending``."""
+        return self._database.sending(sleep)
 
     def apply(
         self, look: Callable[[Sequence[Incident]], Iterable[Step]], wording: Wording, at: datetime
     ) -> list[Incident]:
-        """Let ``look`` make of the unresolved incidents what it sees, and keep the result and its messages together."""
-        with self._transaction() as connection:
-            kept = [_keep(connection, step) for step in look(_unresolved(connection))]
-            for draft in wording(kept):
+        """Let ``look`` make of what stands what it sees, and keep the result and its messages together.
+
+        What stands: incidents that aren't resolved, and those that are but shall stay silent if they come back.
+        """
+        with self._database.writing() as connection:
+            heard = _heard(connection)
+            kept = [_keep(connection, step) for step in look(_standing(connection, at))]
+            for draft in wording(kept, heard):
                 _add_message(connection, draft, at)
         return [step.incident for step in kept]
 
     def incidents(self, *, include_resolved: bool = False) -> list[Incident]:
         """The incidents that aren't resolved, the latest opened first; with those that are, if wanted."""
-        query = sa.select(_incident).order_by(_incident.c.number.desc())
+        query = sa.select(INCIDENT).order_by(INCIDENT.c.number.desc())
         if not include_resolved:
-            query = query.where(_incident.c.state != State.RESOLVED.value)
-        with self._engine.connect() as connection:
+            query = query.where(INCIDENT.c.state != State.RESOLVED.value)
+        with self._database.reading() as connection:
             return [_incident_of(row) for row in connection.execute(query).mappings()]
 
     def incident(self, number: int) -> Incident:
         """One incident; raise ConfigurationError if there is none of that number."""
-        with self._engine.connect() as connection:
+        with self._database.reading() as connection:
             return _find(connection, number)
-
-    def change(self, number: int, change: Callable[[Incident], Incident]) -> Incident:
-        """Replace an incident by what ``change`` makes of it, and return that."""
-        with self._transaction() as connection:
-            changed = change(_find(connection, number))
-            connection.execute(sa.update(_incident).where(_incident.c.number == number).values(_values_of(changed)))
-            return changed
 
     def add_message(self, draft: Draft, at: datetime) -> None:
         """Put a message into the outbox, besides those of a look."""
-        with self._transaction() as connection:
+        with self._database.writing() as connection:
             _add_message(connection, draft, at)
 
     def messages(self, incident_number: int | None = None) -> list[Message]:
         """All messages, or those about an incident, in the order in which they were written."""
-        query = sa.select(_message).order_by(_message.c.number)
+        query = sa.select(MESSAGE).order_by(MESSAGE.c.number)
         if incident_number is not None:
-            query = query.where(_message.c.number.in_(_numbers_about(incident_number)))
-        with self._engine.connect() as connection:
+            query = query.where(MESSAGE.c.number.in_(_numbers_about(incident_number)))
+        with self._database.reading() as connection:
             return [_message_of(row) for row in connection.execute(query).mappings()]
 
     def incidents_of(self, message: Message) -> list[Incident]:
         """The incidents that a message is about, as they stand now."""
-        numbers = sa.select(_about.c.incident_number).where(_about.c.message_number == message.number)
-        query = sa.select(_incident).where(_incident.c.number.in_(numbers)).order_by(_incident.c.number)
-        with self._engine.connect() as connection:
+        numbers = sa.select(ABOUT.c.incident_number).where(ABOUT.c.message_number == message.number)
+        query = sa.select(INCIDENT).where(INCIDENT.c.number.in_(numbers)).order_by(INCIDENT.c.number)
+        with self._database.reading() as connection:
             return [_incident_of(row) for row in connection.execute(query).mappings()]
 
     def due_messages(self, at: datetime) -> list[Message]:
@@ -229,8 +146,8 @@ class Store:
 
         A message waits for those of its line before it, so that *resolved* never overtakes *opened*.
         """
-        query = sa.select(_message).where(_message.c.sent_at.is_(None)).order_by(_message.c.number)
-        with self._engine.connect() as connection:
+        query = sa.select(MESSAGE).where(MESSAGE.c.sent_at.is_(None)).order_by(MESSAGE.c.number)
+        with self._database.reading() as connection:
             waiting = [_message_of(row) for row in connection.execute(query).mappings()]
         due, held = [], set()
         for message in waiting:
@@ -250,69 +167,83 @@ class Store:
     def send_again(self, incident_number: int, at: datetime) -> int:
         """Make an incident's messages due again, those that were sent too, under their old keys; return how many."""
         values = {"sent_at": None, "due_at": at, "last_error": None}
-        with self._transaction() as connection:
+        with self._database.writing() as connection:
             result = connection.execute(
-                sa.update(_message).where(_message.c.number.in_(_numbers_about(incident_number))).values(values)
+                sa.update(MESSAGE).where(MESSAGE.c.number.in_(_numbers_about(incident_number))).values(values)
             )
             return int(result.rowcount)
 
     def mark_looked(self, environment: str, at: datetime) -> None:
         """Somebody has looked at this environment, and sent what was due: the watcher's sign of life."""
-        with suppress(sa.exc.IntegrityError), self._transaction() as connection:  # another's first look, just now
-            of_environment = _watch.c.environment == environment
-            changed = connection.execute(sa.update(_watch).where(of_environment).values(looked_at=at))
+        with self._database.writing() as connection:
+            of_environment = WATCH.c.environment == environment
+            changed = connection.execute(sa.update(WATCH).where(of_environment).values(looked_at=at))
             if not changed.rowcount:
-                connection.execute(sa.insert(_watch).values(environment=environment, looked_at=at))
+                connection.execute(sa.insert(WATCH).values(environment=environment, looked_at=at))
 
     def looked_at(self, environment: str | None = None) -> datetime | None:
         """When somebody last looked at an environment, or at any; None if never."""
-        query = sa.select(sa.func.max(_watch.c.looked_at))
+        query = sa.select(sa.func.max(WATCH.c.looked_at))
         if environment is not None:
-            query = query.where(_watch.c.environment == environment)
-        with self._engine.connect() as connection:
+            query = query.where(WATCH.c.environment == environment)
+        with self._database.reading() as connection:
             found: datetime | None = connection.execute(query).scalar_one()
             return found
 
     def standing_counts(self, environment: str | None = None) -> dict[tuple[State, Severity, Category], int]:
         """How many incidents aren't resolved, in one environment or in all."""
-        kinds = (_incident.c.state, _incident.c.severity, _incident.c.category)
-        query = _standing(sa.select(*kinds, sa.func.count()), environment).group_by(*kinds)
-        with self._engine.connect() as connection:
+        kinds = (INCIDENT.c.state, INCIDENT.c.severity, INCIDENT.c.category)
+        query = _unresolved(sa.select(*kinds, sa.func.count()), environment).group_by(*kinds)
+        with self._database.reading() as connection:
             rows: Iterable[Any] = connection.execute(query)
             return {(State(row[0]), Severity(row[1]), Category(row[2])): row[3] for row in rows}
 
     def silenced_count(self, at: datetime, environment: str | None = None) -> int:
         """How many of those that aren't resolved are silenced at that moment."""
-        query = _standing(sa.select(sa.func.count()).where(_incident.c.silenced_until > at), environment)
-        with self._engine.connect() as connection:
+        query = _unresolved(sa.select(sa.func.count()).where(INCIDENT.c.silenced_until > at), environment)
+        with self._database.reading() as connection:
             return int(connection.execute(query).scalar_one())
 
     def waiting(self) -> dict[str, Waiting]:
         """What waits in the outbox, by route."""
-        tried = sa.func.count(sa.case((_message.c.attempts > 0, 1)))
-        columns = (_message.c.route, sa.func.count(), tried, sa.func.min(_message.c.created_at))
-        query = sa.select(*columns).where(_message.c.sent_at.is_(None)).group_by(_message.c.route)
-        with self._engine.connect() as connection:
+        tried = sa.func.count(sa.case((MESSAGE.c.attempts > 0, 1)))
+        columns = (MESSAGE.c.route, sa.func.count(), tried, sa.func.min(MESSAGE.c.created_at))
+        query = sa.select(*columns).where(MESSAGE.c.sent_at.is_(None)).group_by(MESSAGE.c.route)
+        with self._database.reading() as connection:
             rows: Iterable[Any] = connection.execute(query)
             return {row[0]: Waiting(row[1], row[2], row[3]) for row in rows}
 
     def _update_message(self, message: Message, **values: Any) -> None:
-        with self._transaction() as connection:
-            connection.execute(sa.update(_message).where(_message.c.number == message.number).values(values))
+        with self._database.writing() as connection:
+            connection.execute(sa.update(MESSAGE).where(MESSAGE.c.number == message.number).values(values))
 
 
-def _unresolved(connection: sa.Connection) -> list[Incident]:
-    query = sa.select(_incident).where(_incident.c.state != State.RESOLVED.value).order_by(_incident.c.number)
+def _standing(connection: sa.Connection, at: datetime) -> list[Incident]:
+    stands = (INCIDENT.c.state != State.RESOLVED.value) | (INCIDENT.c.silenced_until > at)
+    query = sa.select(INCIDENT).where(stands).order_by(INCIDENT.c.number)
     return [_incident_of(row) for row in connection.execute(query).mappings()]
 
 
-def _standing(query: sa.Select[Any], environment: str | None) -> sa.Select[Any]:
-    query = query.where(_incident.c.state != State.RESOLVED.value)
-    return query if environment is None else query.where(_incident.c.environment == environment)
+def _unresolved(query: sa.Select[Any], environment: str | None) -> sa.Select[Any]:
+    query = query.where(INCIDENT.c.state != State.RESOLVED.value)
+    return query if environment is None else query.where(INCIDENT.c.environment == environment)
+def _heard(connection: sa.Connection) -> dict[int, set[str]]:
+    """The routes that have had a message, or will, about each incident that isn't resolved."""
+    query = (
+        sa.select(ABOUT.c.incident_number, MESSAGE.c.route)
+        .join(MESSAGE, MESSAGE.c.number == ABOUT.c.message_number)
+        .join(INCIDENT, INCIDENT.c.number == ABOUT.c.incident_number)
+        .where(INCIDENT.c.state != State.RESOLVED.value)
+        .distinct()
+    )
+    heard: dict[int, set[str]] = {}
+    for row in connection.execute(query):
+        heard.setdefault(int(row.incident_number), set()).add(str(row.route))
+    return heard
 
 
 def _find(connection: sa.Connection, number: int) -> Incident:
-    row = connection.execute(sa.select(_incident).where(_incident.c.number == number)).mappings().first()
+    row = connection.execute(sa.select(INCIDENT).where(INCIDENT.c.number == number)).mappings().first()
     if row is None:
         raise ConfigurationError(f"there is no incident {number}; 'ringfence alerts list' shows those there are")
     return _incident_of(row)
@@ -321,20 +252,20 @@ def _find(connection: sa.Connection, number: int) -> Incident:
 def _keep(connection: sa.Connection, step: Step) -> Step:
     values = _values_of(step.incident)
     if step.before is None:
-        number: int = connection.execute(sa.insert(_incident).values(values).returning(_incident.c.number)).scalar_one()
+        number: int = connection.execute(sa.insert(INCIDENT).values(values).returning(INCIDENT.c.number)).scalar_one()
         return replace(step, incident=replace(step.incident, number=number))
     if step.incident != step.before:
-        query = sa.update(_incident).where(_incident.c.number == step.incident.number)
+        query = sa.update(INCIDENT).where(INCIDENT.c.number == step.incident.number)
         connection.execute(query.values(values))
     return step
 
 
 def _numbers_about(incident_number: int) -> sa.Select[tuple[int]]:
-    return sa.select(_about.c.message_number).where(_about.c.incident_number == incident_number)
+    return sa.select(ABOUT.c.message_number).where(ABOUT.c.incident_number == incident_number)
 
 
 def _add_message(connection: sa.Connection, draft: Draft, at: datetime) -> None:
-    of_line = (_message.c.route == draft.route) & (_message.c.line == draft.line)
+    of_line = (MESSAGE.c.route == draft.route) & (MESSAGE.c.line == draft.line)
     place = connection.execute(sa.select(sa.func.count()).where(of_line)).scalar_one()
     values = {
         "route": draft.route,
@@ -346,10 +277,10 @@ def _add_message(connection: sa.Connection, draft: Draft, at: datetime) -> None:
         "due_at": at,
         "attempts": 0,
     }
-    number: int = connection.execute(sa.insert(_message).values(values).returning(_message.c.number)).scalar_one()
+    number: int = connection.execute(sa.insert(MESSAGE).values(values).returning(MESSAGE.c.number)).scalar_one()
     about = [{"message_number": number, "incident_number": incident} for incident in dict.fromkeys(draft.incidents)]
     if about:
-        connection.execute(sa.insert(_about), about)
+        connection.execute(sa.insert(ABOUT), about)
 
 
 def _values_of(incident: Incident) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import hashlib
 import hmac
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from decimal import Decimal
 
@@ -40,7 +41,8 @@ class Told:
 
     ``what`` is one sentence; ``how_much`` amounts in native units and USD; ``since`` the first day; ``affected`` whom
     it is about, a keyed hash for people and accounts; ``changed`` what is new since the last message; ``query`` and
-    ``command`` show the evidence; ``fingerprint`` and ``number`` name the incident.
+    ``command`` show the evidence; ``fingerprint`` (a keyed hash too) and ``number`` name the incident; ``follows_from``
+    is what it may be a mere consequence of.
     """
 
     fingerprint: str
@@ -61,6 +63,7 @@ class Told:
     command: str
     owner: str
     runbook: str
+    follows_from: str = ""
 
     @property
     def title(self) -> str:
@@ -76,6 +79,7 @@ class Told:
             ("since", self.since),
             ("who is affected", self.affected),
             ("changed", self.changed),
+            ("may follow from", self.follows_from),
             ("query", self.query),
             ("command", self.command),
             ("owner", self.owner),
@@ -117,7 +121,7 @@ class Content:
             blocks.append(f"and {self.more:,} more; ringfence alerts list shows all")
         if self.explains:
             blocks.append(
-                "This explains, and so isn't told by itself:\n" + "\n".join(f"- {one}" for one in self.explains)
+                "This explains, and so isn't told by itself here:\n" + "\n".join(f"- {one}" for one in self.explains)
             )
         return "\n\n".join([self.title, *blocks])
 
@@ -160,13 +164,17 @@ def tell(
     warehouse: str,
     owner: str,
     runbook: str,
+    causes: Sequence[Incident] = (),
 ) -> Told:
-    """What is said of an incident. ``before`` is what it was at the last look, None if it is new."""
+    """What is said of an incident. ``before`` is what it was at the last look, None if it is new.
+
+    ``causes``: incidents that it may follow from.
+    """
     seen = incident.seen
     is_named = seen.subject_type not in _PLAIN_SUBJECTS
-    affected = f"{seen.subject_type} {hashing.of(seen.subject_id) if is_named else seen.subject_id}"
+    affected = _affected(seen, hashing)
     return Told(
-        fingerprint=seen.fingerprint,
+        fingerprint=hashing.of(seen.fingerprint),
         number=incident.number,
         occasion=_OCCASION_WORDS[occasion],
         category=_CATEGORY_WORDS[seen.category],
@@ -184,7 +192,32 @@ def tell(
         command=f"ringfence alerts show {incident.number} --warehouse {warehouse}",
         owner=owner,
         runbook=runbook,
+        follows_from=_listed([f"{_short(cause, hashing)} (incident {cause.number})" for cause in causes]),
     )
+
+
+def explained(incident: Incident, hashing: Hashing) -> str:
+    """A line about an incident in the message of the one that explains it."""
+    seen = incident.seen
+    amount = "not priced" if seen.impact_usd is None else _dollars(seen.impact_usd)
+    return f"[{seen.severity.value}] {_short(incident, hashing)}: {amount} (incident {incident.number})"
+
+
+def _short(incident: Incident, hashing: Hashing) -> str:
+    """Check, whom it is about, and the asset."""
+    seen = incident.seen
+    asset = f", {seen.asset}" if seen.asset and seen.asset != seen.subject_id else ""
+    return f"{seen.check_name}, {_affected(seen, hashing)}{asset}"
+
+
+def _affected(seen: Observation, hashing: Hashing) -> str:
+    is_named = seen.subject_type not in _PLAIN_SUBJECTS
+    return f"{seen.subject_type} {hashing.of(seen.subject_id) if is_named else seen.subject_id}"
+
+
+def _listed(texts: Sequence[str], most: int = 3) -> str:
+    more = f" and {len(texts) - most:,} more" if len(texts) > most else ""
+    return "; ".join(texts[:most]) + more
 
 
 def _how_much(seen: Observation, *, is_named: bool) -> str:
@@ -218,7 +251,9 @@ def _changed(incident: Incident, before: Incident | None, occasion: Occasion) ->
         return f"{incident.acknowledged_by} has taken note"
     told, now = before.told_impact_usd, incident.seen.impact_usd
     if told == now:
-        amount = "the amount is the same"
+        amount = (
+            "it explains more than before" if _only_explains(incident, before, occasion) else "the amount is the same"
+        )
     elif told is None or now is None:
         amount = "the amount became known" if told is None else "unpriced now"
     else:
@@ -226,6 +261,10 @@ def _changed(incident: Incident, before: Incident | None, occasion: Occasion) ->
     if before.told_severity is not None and before.told_severity is not incident.seen.severity:
         amount += f", from {before.told_severity.value} to {incident.seen.severity.value}"
     return amount
+
+
+def _only_explains(incident: Incident, before: Incident, occasion: Occasion) -> bool:
+    return occasion is Occasion.GREW and before.told_severity is incident.seen.severity
 
 
 def _query(seen: Observation, *, is_named: bool) -> str:

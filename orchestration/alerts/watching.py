@@ -5,27 +5,42 @@ What belongs here: the order of things, and what is seen when the warehouse can'
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 
+import duckdb
+
 from orchestration.alerts.channels import Channel, ChannelServices, Sending
+from orchestration.alerts.choosing import Choice
 from orchestration.alerts.configuration import Alerts, load_alerts
-from orchestration.alerts.incidents import Category, Incident, Look, Observation, Occasion, State, Step, steps
+from orchestration.alerts.explaining import Explaining
+from orchestration.alerts.incidents import (
+    Category,
+    Incident,
+    Look,
+    Observation,
+    Occasion,
+    State,
+    Step,
+    steps,
+)
 from orchestration.alerts.observing import PUBLISHED_IN_TIME, RUN_COMPLETES, not_published, observe, run_failed
 from orchestration.alerts.outbox import Delivered, deliver
-from orchestration.alerts.store import Draft, Store
-from orchestration.alerts.told import Content, Hashing, Told, tell
-from orchestration.alerts.wording import drafts
+from orchestration.alerts.store import Store
+from orchestration.alerts.told import Content, Hashing
+from orchestration.alerts.wording import Wording
 from orchestration.checks import Severity
 from orchestration.connectors.base import Clock, Services
 from orchestration.connectors.secrets import Secrets
 from orchestration.errors import ConfigurationError
 from orchestration.pipeline.run import ExitStatus
-from orchestration.reading.published import published_connection
+from orchestration.progress import report
+from orchestration.reading.published import first_line, published_connection
 from orchestration.settings import Settings, WarehousePaths
+from orchestration.warehouse.lineage import Lineage, lineage
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +58,13 @@ class Watch:
         self.alerts, self.paths, self.clock = alerts, paths, clock or Clock()
         self.secrets = Secrets()
         self.hashing = Hashing(self.secrets.read(alerts.section.hash_key_variable))
+        self.wording = Wording(alerts, self.hashing, str(paths.root))
 
     @contextmanager
     def store(self) -> Iterator[Store]:
         """The store of incidents: that of the configuration, or a file of its own beside the warehouse."""
-        address = self.alerts.section.store
-        store = Store(self.secrets.fill(address)) if address else Store.in_file(self.paths.alerts_file)
+        address, environment = self.alerts.store_address(self.secrets), self.alerts.section.environment
+        store = Store(address, environment) if address else Store.in_file(self.paths.alerts_file, environment)
         try:
             yield store
         finally:
@@ -69,65 +85,59 @@ class Watch:
         seen += besides
         with self.secrets.kept_out_of_logs(), self.store() as store:
             incidents = store.apply(
-                lambda known: steps(known, seen, look, self.alerts.patience),
-                self._drafts,
+                lambda known: steps(known, seen, look, self.alerts.patience, Explaining(_lineage)),
+                self.wording.drafts,
                 at,
             )
             delivered = self.send(store)
             store.mark_looked(self.alerts.section.environment, self.clock.now())
             return Watched(incidents, delivered)
 
-    def change(self, numbers: Collection[int], change: Callable[[Incident], Step]) -> Watched:
-        """Let ``change`` make of these incidents what somebody wants, keep it with its messages, and send them.
+    def change(self, choice: Choice, change: Callable[[Incident], Step]) -> Watched:
+        """Let ``change`` make of the incidents chosen what somebody wants, keep it with its messages, and send them.
 
-        Raises ConfigurationError if one of them is resolved, or there is none.
+        Raises ConfigurationError if one is named that doesn't stand.
         """
 
         def changed(known: Sequence[Incident]) -> list[Step]:
-            chosen = [incident for incident in known if incident.number in numbers]
-            for number in sorted(set(numbers) - {incident.number for incident in chosen}):
-                raise ConfigurationError(f"no incident {number} stands; 'ringfence alerts list' shows those that do")
-            return [change(incident) for incident in chosen]
+            unresolved = [incident for incident in known if incident.state is not State.RESOLVED]
+            return [change(incident) for incident in choice.among(unresolved, self.wording)]
 
         with self.secrets.kept_out_of_logs(), self.store() as store:
-            incidents = store.apply(changed, self._drafts, self.clock.now())
+            incidents = store.apply(changed, self.wording.drafts, self.clock.now())
             return Watched(incidents, self.send(store))
 
     def send(self, store: Store) -> list[Delivered]:
-        """Send what is due."""
-        return deliver(store, self.channels(), self.clock.now, self.secrets.redact)
-
-    def tell(self, step: Step) -> Told:
-        """What is said of a step."""
-        assert step.occasion is not None
-        check = step.incident.seen.check_name
-        return tell(
-            step.incident,
-            step.before,
-            step.occasion,
-            hashing=self.hashing,
-            warehouse=str(self.paths.root),
-            owner=self.alerts.owner_of(check),
-            runbook=self.alerts.runbook_of(check),
-        )
-
-    def _drafts(self, taken: Sequence[Step]) -> Iterator[Draft]:
-        return drafts(taken, self.alerts, self.tell)
+        """Send what is due; if another process keeps sending, that is left to it."""
+        with store.sending(self.clock.sleep) as may_send:
+            if not may_send:
+                report("alerting", "another process is sending")
+                return []
+            return deliver(store, self.channels(), self.clock.now, self.secrets.redact)
 
     def _see(self, at: datetime) -> tuple[Look, list[Observation]]:
         section = self.alerts.section
         try:
             with published_connection(self.paths) as connection:
                 look, seen = observe(connection, section.environment, at, section.event_days)
-        except ConfigurationError as error:
+        except (ConfigurationError, duckdb.Error) as error:
             # Nothing can be said of any check; what is known stays as it is, and this is an incident of its own.
             look = Look(section.environment, at, _due_day(at, section.deadline), {PUBLISHED_IN_TIME})
-            return look, [not_published(section.environment, look.day, section.deadline, str(error))]
+            return look, [not_published(section.environment, look.day, section.deadline, first_line(error))]
         missing = _due_day(at, section.deadline)
         if look.day < missing:
             why = f"the latest day published is {look.day}"
             seen.append(not_published(section.environment, missing, section.deadline, why))
         return Look(look.environment, at, look.day, {*look.checks, PUBLISHED_IN_TIME}), seen
+
+
+def _lineage() -> Lineage:
+    """What depends on what; if nobody can say, nothing explains anything, and everything is told."""
+    try:
+        return lineage()
+    except Exception as error:  # noqa: BLE001 (whatever is wrong with the project, what is wrong must be told)
+        report("alerting", f"nothing is explained, since the dbt project can't be read: {error}")
+        return Lineage({}, {})
 
 
 def _due_day(at: datetime, deadline: str) -> date:
@@ -187,4 +197,4 @@ def _test_content(watch: Watch, at: datetime) -> Content:
         message="This is a test of the way that alerts take. Nothing is wrong.",
     )
     step = Step(Incident(0, observation, State.OPEN, at), None, Occasion.OPENED)
-    return Content(section.environment, Occasion.OPENED, (watch.tell(step),))
+    return Content(section.environment, Occasion.OPENED, (watch.wording.tell(step),))

@@ -45,7 +45,7 @@ def test_the_order_is_that_of_somebody_woken_at_night() -> None:
         "command: ringfence alerts show 7 --warehouse /warehouse",
         "owner: team:treasury",
         "runbook: https://r/x",
-        f"incident: 7 ({group.fingerprint})",
+        f"incident: 7 ({HASHING.of(group.fingerprint)})",
     ]
 
 

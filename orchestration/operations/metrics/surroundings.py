@@ -70,11 +70,11 @@ def read_alerts(alerts: Alerts | None, paths: WarehousePaths, secrets: Secrets, 
 @contextmanager
 def _existing_store(alerts: Alerts | None, paths: WarehousePaths, secrets: Secrets) -> Iterator[Store | None]:
     """The store of incidents if there is one; none is begun, which would belong to the wrong user."""
-    address = alerts.section.store if alerts else None
+    address = alerts.store_address(secrets) if alerts else None
     if address is None and not paths.alerts_file.exists():
         yield None
         return
-    store = Store(secrets.fill(address) if address else f"sqlite:///{paths.alerts_file}")
+    store = Store(address if address else f"sqlite:///{paths.alerts_file}")
     try:
         yield store
     finally:
