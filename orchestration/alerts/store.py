@@ -227,6 +227,8 @@ def _standing(connection: sa.Connection, at: datetime) -> list[Incident]:
 def _unresolved(query: sa.Select[Any], environment: str | None) -> sa.Select[Any]:
     query = query.where(INCIDENT.c.state != State.RESOLVED.value)
     return query if environment is None else query.where(INCIDENT.c.environment == environment)
+
+
 def _heard(connection: sa.Connection) -> dict[int, set[str]]:
     """The routes that have had a message, or will, about each incident that isn't resolved."""
     query = (

@@ -381,7 +381,7 @@ def alerts_file(tmp_path: Path) -> Path:
 def keep(store: Store, *incidents: Incident) -> None:
     """Keep new incidents, with a message to ``hook`` about each."""
 
-    def drafts(steps: Any) -> Iterator[Draft]:
+    def drafts(steps: Any, _heard: Any) -> Iterator[Draft]:
         for step in steps:
             yield Draft("hook", f"incident:{step.incident.number}", Occasion.OPENED, "{}", (step.incident.number,))
 
