@@ -17,6 +17,7 @@ import typer
 from orchestration.bench.speed.curves import Curve
 from orchestration.cli_alerts import alerts_app
 from orchestration.cli_metrics import metrics_app
+from orchestration.cli_operations import add_commands as add_operations
 from orchestration.cli_options import listed, optional_day, optional_moment, requested_days
 from orchestration.cli_sources import sources_app
 from orchestration.errors import ConfigurationError, RingfenceError
@@ -40,6 +41,7 @@ app.add_typer(bench_app, name="bench")
 app.add_typer(sources_app, name="sources")
 app.add_typer(alerts_app, name="alerts")
 app.add_typer(metrics_app, name="metrics")
+add_operations(app)
 
 
 class _State:

@@ -141,6 +141,13 @@ class Database:
                 f"the store of alerts can't be opened ({_line(error)}); mend its address"
             ) from error
 
+    @classmethod
+    def for_reading(cls, engine: sa.Engine) -> Database:
+        """One that is looked into as it is; nothing is asked of it yet."""
+        database = cls.__new__(cls)
+        database.engine = engine
+        return database
+
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
         """A connection to read with; raises StoreError if the database fails."""

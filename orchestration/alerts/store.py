@@ -19,6 +19,7 @@ import sqlalchemy as sa
 from orchestration.alerts.database import ABOUT, INCIDENT, MESSAGE, WATCH, Database
 from orchestration.alerts.incidents import Category, Incident, Observation, Occasion, State, Step
 from orchestration.checks import Severity
+from orchestration.databases import reading_engine
 from orchestration.errors import ConfigurationError
 
 _OBSERVATION = tuple(field.name for field in fields(Observation))
@@ -80,6 +81,16 @@ class Store:
         self._database = Database(url, environment)
 
     @classmethod
+    def for_reading(cls, address: str | Path) -> Store:
+        """The store at an address or in a file, as it is: nothing is created, and nothing can be changed.
+
+        Reading raises StoreError if it isn't there or can't be reached.
+        """
+        store = cls.__new__(cls)
+        store._database = Database.for_reading(reading_engine(address))
+        return store
+
+    @classmethod
     def in_file(cls, path: Path, environment: str = "") -> Store:
         """The store in an SQLite file that only this user can read."""
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -126,6 +137,12 @@ class Store:
         with self._database.writing() as connection:
             _add_message(connection, draft, at)
 
+    def waiting_messages(self) -> list[Message]:
+        """Messages that no receiver has taken yet, in the order in which they were written."""
+        query = sa.select(MESSAGE).where(MESSAGE.c.sent_at.is_(None)).order_by(MESSAGE.c.number)
+        with self._database.reading() as connection:
+            return [_message_of(row) for row in connection.execute(query).mappings()]
+
     def messages(self, incident_number: int | None = None) -> list[Message]:
         """All messages, or those about an incident, in the order in which they were written."""
         query = sa.select(MESSAGE).order_by(MESSAGE.c.number)
@@ -146,11 +163,8 @@ class Store:
 
         A message waits for those of its line before it, so that *resolved* never overtakes *opened*.
         """
-        query = sa.select(MESSAGE).where(MESSAGE.c.sent_at.is_(None)).order_by(MESSAGE.c.number)
-        with self._database.reading() as connection:
-            waiting = [_message_of(row) for row in connection.execute(query).mappings()]
         due, held = [], set()
-        for message in waiting:
+        for message in self.waiting_messages():
             if (message.route, message.line) not in held and message.due_at <= at:
                 due.append(message)
             held.add((message.route, message.line))

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import dagster as dg
 from dagster._core.definitions.partitions.partitioned_schedule import UnresolvedPartitionedAssetScheduleDefinition
 
-JOB_NAME = "daily_close"
-PULL_JOB_NAME = "pull_sources"
+from orchestration.timetable import CLOSE, PULL, Nightly
+
+JOB_NAME, PULL_JOB_NAME = CLOSE.job, PULL.job
 
 
 def close_job(
@@ -46,24 +47,24 @@ def daily_schedule(
     job: dg.UnresolvedAssetJobDefinition, *, is_enabled: bool
 ) -> dg.ScheduleDefinition | UnresolvedPartitionedAssetScheduleDefinition:
     """Runs the job for the day that has just ended, half an hour after midnight UTC."""
-    return _nightly(job, "every_night", 30, "The daily close, for the UTC day that has just ended.", is_enabled)
+    return _nightly(job, CLOSE, "The daily close, for the UTC day that has just ended.", is_enabled)
 
 
 def pull_schedule(
     job: dg.UnresolvedAssetJobDefinition, *, is_enabled: bool
 ) -> dg.ScheduleDefinition | UnresolvedPartitionedAssetScheduleDefinition:
     """Pulls the day that has just ended, before its close; most sources are asked again until they have it all."""
-    return _nightly(job, "every_night_before", 5, "Pulls the UTC day that has just ended.", is_enabled)
+    return _nightly(job, PULL, "Pulls the UTC day that has just ended.", is_enabled)
 
 
 def _nightly(
-    job: dg.UnresolvedAssetJobDefinition, name: str, minute: int, description: str, is_enabled: bool
+    job: dg.UnresolvedAssetJobDefinition, nightly: Nightly, description: str, is_enabled: bool
 ) -> dg.ScheduleDefinition | UnresolvedPartitionedAssetScheduleDefinition:
     return dg.build_schedule_from_partitioned_job(
         job,
-        name=name,
+        name=nightly.name,
         hour_of_day=0,
-        minute_of_hour=minute,
+        minute_of_hour=nightly.minute,
         default_status=dg.DefaultScheduleStatus.RUNNING if is_enabled else dg.DefaultScheduleStatus.STOPPED,
         description=description,
     )

@@ -36,7 +36,7 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """A value as JSON can hold it without loss."""
     if isinstance(value, Decimal):
         return exact_text(value)
@@ -45,14 +45,14 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
     if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): plain(item) for key, item in value.items()}
     return value if value is None or isinstance(value, (bool, int, float, str)) else str(value)
 
 
 def _write_json(rows: Rows, stream: TextIO) -> None:
-    objects = [dict(zip(rows.columns, map(_plain, values), strict=True)) for values in rows.values]
+    objects = [dict(zip(rows.columns, map(plain, values), strict=True)) for values in rows.values]
     json.dump(objects, stream, indent=2, ensure_ascii=False)
     stream.write("\n")
 
@@ -61,7 +61,7 @@ def _write_csv(rows: Rows, stream: TextIO) -> None:
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(rows.columns)
     for values in rows.values:
-        plain = (_plain(value) for value in values)
+        plain = (plain(value) for value in values)
         writer.writerow([json.dumps(item) if isinstance(item, (list, dict)) else item for item in plain])
 
 
