@@ -5,15 +5,12 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from orchestration.errors import ConfigurationError, RingfenceError
 from orchestration.reading.formats import OutputFormat
-
-if TYPE_CHECKING:
-    from orchestration.settings import Settings
 
 WarehouseFolder = Annotated[
     Path | None, typer.Option("--warehouse", help="Folder of the warehouse (or RINGFENCE_WAREHOUSE).")
@@ -28,6 +25,7 @@ Format = Annotated[OutputFormat, typer.Option("--format", help="table or json.")
 def add_commands(app: typer.Typer) -> None:
     """Put the commands of this module at the top level."""
     app.command("status")(show_status)
+    app.command("doctor")(examine_all)
 
 
 def _now() -> datetime:
@@ -64,3 +62,34 @@ def show_status(
     for rows in status_text.tables(stands):
         typer.echo()
         write_rows(rows, OutputFormat.TABLE)
+
+
+def examine_all(
+    warehouse: WarehouseFolder = None,
+    landing: LandingFolder = None,
+    sources: SourcesFile = None,
+    alerts: AlertsFile = None,
+    policy: PolicyFile = None,
+    is_offline: Annotated[bool, typer.Option("--offline", help="Ask nobody over the network.")] = False,
+    seconds: Annotated[float, typer.Option("--seconds", min=0.1, help="Wait so long for a probe.")] = 30,
+    format_: Annotated[OutputFormat, typer.Option("--format", help="How to print it.")] = OutputFormat.TABLE,
+) -> None:
+    """Try all that a run, a pull and an alert need, and say what to do about what isn't right; exit 1 on a problem."""
+    from orchestration.operations.doctor.examination import examine
+    from orchestration.operations.doctor.probing import Case, State
+    from orchestration.reading.console import progress_shown
+    from orchestration.reading.output import counted, write_rows
+    from orchestration.reading.published import Rows
+    from orchestration.settings import environment_variable, from_environment
+
+    settings = from_environment(
+        landing=landing, warehouse=warehouse, policy_file=policy, sources_file=sources, alerts_file=alerts
+    )
+    with progress_shown(enabled=True):
+        case = Case(settings, is_landing_named=landing is not None or bool(environment_variable("RINGFENCE_LANDING")))
+        tried = list(examine(case, is_offline=is_offline, seconds=seconds))
+    lines = tuple((one.outcome.state.value, one.probe, one.outcome.found, one.outcome.remedy) for one in tried)
+    write_rows(Rows(("state", "probe", "found", "remedy"), lines), format_)
+    problems = sum(one.outcome.state is State.PROBLEM for one in tried)
+    if problems:
+        raise RingfenceError(f"{counted(problems, 'problem')}; each line above says what to do")

@@ -18,6 +18,20 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 DBT_PROJECT = REPOSITORY / "dbt_project"
 BUILD_FILE_NAME = "ringfence_build.duckdb"
 MEMORY_LIMIT = "RINGFENCE_MEMORY_LIMIT"
+VARIABLES = (
+    "RINGFENCE_ALERTS",
+    "RINGFENCE_BUILD_FILE",
+    "RINGFENCE_BUILD_FILES_KEPT",
+    "RINGFENCE_DAGSTER_RUNS_KEPT",
+    "RINGFENCE_LANDING",
+    MEMORY_LIMIT,
+    "RINGFENCE_POLICY",
+    "RINGFENCE_SCHEDULE",
+    "RINGFENCE_SNAPSHOTS_KEPT",
+    "RINGFENCE_SOURCES",
+    "RINGFENCE_WAREHOUSE",
+)
+"""Variables that are read; besides them those that a user's files name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +206,11 @@ def environment_of_same_imports() -> dict[str, str]:
 def set_build_file(path: Path) -> None:
     """Point dbt's profile at this build file: profiles read the environment only."""
     os.environ["RINGFENCE_BUILD_FILE"] = str(path)
+
+
+def variables_set() -> list[str]:
+    """Names of the variables of this environment that look like Ringfence's own."""
+    return [name for name in os.environ if name.startswith("RINGFENCE_")]
 
 
 def environment_variable(name: str) -> str | None:

@@ -36,6 +36,11 @@ Address = Annotated[str, AfterValidator(_without_password), StringConstraints(mi
 """A URL or connection string in which ``${NAME}`` stands for an environment variable."""
 
 
+def placeholders(text: str) -> list[str]:
+    """Names of the variables that a text's ``${NAME}`` stand for."""
+    return _PLACEHOLDER.findall(text)
+
+
 class Secrets:
     """The secrets that one source has looked up, so that they can be blotted out wherever they turn up."""
 

@@ -138,11 +138,11 @@ class DagsterRecords:
     def schedule_states(self) -> dict[str, str]:
         """What was decided of each schedule, by name: RUNNING, STOPPED, or DECLARED_IN_CODE."""
         query = "select status, instigator_body from instigators where instigator_type = 'SCHEDULE' order by id"
-        states = {}
+        states: dict[str, str] = {}
         for row in self._rows(self._schedules, query):
             origin = json.loads(row["instigator_body"] or "{}").get("origin") or {}
             name = origin.get("instigator_name") or origin.get("job_name")
-            states[name] = row["status"] or "DECLARED_IN_CODE"
+            states[str(name)] = row["status"] or "DECLARED_IN_CODE"
         return states
 
     def heard_at(self, daemon: str) -> datetime | None:

@@ -138,6 +138,15 @@ class Status:
     is_there: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What the published file shows."""
+
+    published: Published | None = None
+    runs: list[Run] = field(default_factory=list)
+    tables: tuple[TableFreshness, ...] = ()
+
+
 class _Gathering:
     """Parts that can be read, and why the others can't."""
 
@@ -165,19 +174,19 @@ def status(settings: Settings, at: datetime, *, runs_shown: int = 5) -> Status:
         )
     gathering = _Gathering()
     held_by = gathering.part("lock", lambda: holder(paths.lock_file), None)
-    published, audited, tables = gathering.part("published", lambda: _published(paths, at, runs_shown), (None, [], ()))
+    seen = gathering.part("published", lambda: _published(paths, at, runs_shown), _Seen())
     records = gathering.part("dagster", lambda: DagsterRecords(settings.instance_folder), None)
     recorded: list[RecordedRun] = []
     if records is not None:
         recorded = gathering.part("dagster", lambda: records.runs(CLOSE.job, runs_shown), [])
-    runs = gathering.part("runs", lambda: _runs(audited, recorded, records, held_by, at), [])
+    runs = gathering.part("runs", lambda: _runs(seen.runs, recorded, records, held_by, at), seen.runs)
     return Status(
         str(paths.root),
         at,
-        published,
+        seen.published,
         held_by,
         tuple(runs[:runs_shown]),
-        tables,
+        seen.tables,
         gathering.part("sources", lambda: _sources(settings, at), ()),
         gathering.part("incidents", lambda: _incidents(settings, at), None),
         gathering.part("schedules", lambda: _schedules(settings, records, at), ()),
@@ -190,11 +199,9 @@ def _days_behind(day: date, at: datetime) -> int:
     return max(0, (at.date() - timedelta(days=1) - day).days)
 
 
-def _published(
-    paths: WarehousePaths, at: datetime, runs_shown: int
-) -> tuple[Published | None, list[Run], tuple[TableFreshness, ...]]:
+def _published(paths: WarehousePaths, at: datetime, runs_shown: int) -> _Seen:
     with published_connection(paths) as connection:
-        return _latest_day(connection, at), _audited_runs(connection, runs_shown), _tables(connection, at)
+        return _Seen(_latest_day(connection, at), _audited_runs(connection, runs_shown), _tables(connection, at))
 
 
 def _latest_day(connection: duckdb.DuckDBPyConnection, at: datetime) -> Published | None:

@@ -54,8 +54,8 @@ def tables(status: Status) -> Iterator[Rows]:
         columns = ("run", "first_date", "last_date", "status", "started_at", "took", "message")
         yield Rows(columns, tuple(_run(run) for run in status.runs))
     if status.incidents is not None and status.incidents.worst:
-        names = ("incident", "state", "severity", "category", "check", "asset", "since", "impact_usd")
-        yield Rows(names, tuple(astuple(incident) for incident in status.incidents.worst))
+        of_incidents = ("incident", "state", "severity", "category", "check", "asset", "since", "impact_usd")
+        yield Rows(of_incidents, tuple(astuple(incident) for incident in status.incidents.worst))
     if status.tables:
         yield Rows(("last_day", "days_behind", "accepted_at", "tables"), tuple(_together(status.tables)))
     if status.sources:
@@ -80,7 +80,7 @@ def _together(tables: Iterable[TableFreshness]) -> Iterator[tuple[object, ...]]:
     """Tables that came up to the same day in the same run, in one line; reference tables have no day."""
     groups: dict[tuple[object, ...], list[str]] = {}
     for one in tables:
-        group = (one.last_day or "(reference)", one.days_behind, _time(one.accepted_at))
+        group: tuple[object, ...] = (one.last_day or "(reference)", one.days_behind, _time(one.accepted_at))
         groups.setdefault(group, []).append(one.table)
     for group, names in groups.items():
         yield (*group, ", ".join(names))

@@ -68,12 +68,17 @@ def project_digest() -> str:
     return digest.hexdigest()[:24]
 
 
+def prepared_folder() -> Path:
+    """Where the project as it is now stands parsed, once it was."""
+    return _PREPARED / project_digest()
+
+
 def prepare_project() -> Path:
     """Return the folder with ``manifest.json`` and ``partial_parse.msgpack`` of the project as it is now.
 
     Parses only if this state of the project was never parsed here. Raises DbtError if it doesn't parse.
     """
-    folder = _PREPARED / project_digest()
+    folder = prepared_folder()
     if (folder / "manifest.json").exists():
         return folder
     _PREPARED.mkdir(parents=True, exist_ok=True)
