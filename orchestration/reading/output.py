@@ -61,8 +61,8 @@ def _write_csv(rows: Rows, stream: TextIO) -> None:
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(rows.columns)
     for values in rows.values:
-        plain = (plain(value) for value in values)
-        writer.writerow([json.dumps(item) if isinstance(item, (list, dict)) else item for item in plain])
+        cells = (plain(value) for value in values)
+        writer.writerow([json.dumps(item) if isinstance(item, (list, dict)) else item for item in cells])
 
 
 def _write_table(rows: Rows, stream: TextIO) -> None:
