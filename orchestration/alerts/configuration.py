@@ -11,7 +11,6 @@ from decimal import Decimal
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import quote
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -104,11 +103,7 @@ class Alerts:
 
     def store_address(self, secrets: Secrets) -> str | None:
         """Where the store is, with its secrets in it; None if it is the file beside the warehouse."""
-        address = self.section.store
-        if address is None:
-            return None
-        # A variable may hold the whole address, or a part that has to be spelled as in a URL.
-        return secrets.fill(address) if address.startswith("${") else secrets.fill(address, _in_url)
+        return secrets.fill_url(self.section.store) if self.section.store is not None else None
 
     def owner_of(self, check_name: str) -> str:
         """Who owns a check: as configured, or financial control for breaches and data engineering for the rest."""
@@ -120,10 +115,6 @@ class Alerts:
     def runbook_of(self, check_name: str) -> str:
         """Where a check's runbook stands; empty if there is none."""
         return self.section.runbook.replace("{check}", check_name)
-
-
-def _in_url(secret: str) -> str:
-    return quote(secret, safe="")
 
 
 def load_alerts(path: Path) -> Alerts:

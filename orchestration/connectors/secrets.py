@@ -65,6 +65,12 @@ class Secrets:
 
         return _PLACEHOLDER.sub(filled, text)
 
+    def fill_url(self, address: str) -> str:
+        """An address filled: a variable may hold the whole of it, or a part that has to be spelled as in a URL."""
+        if address.startswith("${"):
+            return self.fill(address)
+        return self.fill(address, lambda value: quote(value, safe=""))
+
     def add(self, value: str) -> None:
         """Treat ``value`` as a secret too: a token that was derived from one, say."""
         self._remember(value)

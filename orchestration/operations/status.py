@@ -87,12 +87,17 @@ class StandingIncident:
 
 @dataclass(frozen=True, slots=True)
 class Incidents:
-    """How many incidents aren't resolved, and the worst of them; messages that no receiver has taken yet."""
+    """How many incidents aren't resolved, and the worst of them; messages that no receiver has taken yet.
+
+    ``explained``: those that follow from another, which speaks for them. ``looked_at``: when somebody last looked.
+    """
 
     critical: int
     warning: int
     acknowledged: int
     silenced: int
+    explained: int
+    looked_at: datetime | None
     worst: tuple[StandingIncident, ...]
     messages_waiting: int
     waiting_since: datetime | None
@@ -288,10 +293,7 @@ def _incidents(settings: Settings, at: datetime) -> Incidents | None:
 
     store = Store.for_reading(address)
     try:
-        return _counted(store.incidents(), store.waiting_messages(), at)
-    except Exception as error:
-        reason = getattr(error, "orig", None) or error
-        raise ConfigurationError(f"the store of alerts can't be read: {reason}") from error
+        return _counted(store.incidents(), store.waiting_messages(), store.looked_at(), at)
     finally:
         store.close()
 
@@ -302,7 +304,7 @@ def store_address(settings: Settings) -> str | Path | None:
     if named is not None:
         from orchestration.connectors.secrets import Secrets
 
-        return Secrets().fill(named)
+        return Secrets().fill_url(named)
     return settings.paths.alerts_file if settings.paths.alerts_file.exists() else None
 
 
@@ -318,20 +320,27 @@ def _named_store(alerts_file: Path) -> str | None:
     return str(named) if named else None
 
 
-def _counted(incidents: list[Incident], waiting: list[Message], at: datetime) -> Incidents:
+def _counted(incidents: list[Incident], waiting: list[Message], looked_at: datetime | None, at: datetime) -> Incidents:
     from orchestration.alerts.incidents import State
     from orchestration.checks import Severity
 
     critical = [incident for incident in incidents if incident.seen.severity is Severity.CRITICAL]
     worst = sorted(
         incidents,
-        key=lambda one: (one.seen.severity is not Severity.CRITICAL, -(one.seen.impact_usd or 0), one.number),
+        key=lambda one: (
+            one.explained_by is not None,
+            one.seen.severity is not Severity.CRITICAL,
+            -(one.seen.impact_usd or 0),
+            one.number,
+        ),
     )
     return Incidents(
         len(critical),
         len(incidents) - len(critical),
         sum(incident.state is State.ACKNOWLEDGED for incident in incidents),
         sum(incident.is_silent(at) for incident in incidents),
+        sum(incident.explained_by is not None for incident in incidents),
+        looked_at,
         tuple(_standing(incident) for incident in worst[:_WORST_SHOWN]),
         len(waiting),
         min((message.created_at for message in waiting), default=None),

@@ -40,6 +40,7 @@ def _parts(status: Status) -> Iterator[tuple[str, str]]:
     if status.incidents is not None:
         yield "incidents", _incidents(status.incidents)
         yield "messages", _messages(status.incidents)
+        yield "watcher", _watcher(status.incidents.looked_at, status.at)
     elif "incidents" not in status.problems:
         yield "incidents", "not kept: alerts aren't set up (--alerts or RINGFENCE_ALERTS)"
     for schedule in status.schedules:
@@ -99,7 +100,9 @@ def _work(held_by: Holder | None, run: Run | None) -> str:
 def _incidents(incidents: Incidents) -> str:
     if not incidents.critical + incidents.warning:
         return "none stands"
-    quiet = f"{incidents.acknowledged:,} acknowledged, {incidents.silenced:,} silenced"
+    quiet = (
+        f"{incidents.acknowledged:,} acknowledged, {incidents.silenced:,} silenced, {incidents.explained:,} explained"
+    )
     return f"{incidents.critical:,} critical, {counted(incidents.warning, 'warning')} ({quiet})"
 
 
@@ -108,6 +111,12 @@ def _messages(incidents: Incidents) -> str:
         return "none waits"
     error = f"; {incidents.last_error}" if incidents.last_error else ""
     return f"{incidents.messages_waiting:,} waiting, the oldest since {_time(incidents.waiting_since)}{error}"
+
+
+def _watcher(looked_at: datetime | None, at: datetime) -> str:
+    if looked_at is None:
+        return "nobody has looked yet; ringfence alerts watch does"
+    return f"last looked {length((at - looked_at).total_seconds())} ago"
 
 
 def _schedule(schedule: Schedule, at: datetime) -> str:

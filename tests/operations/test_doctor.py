@@ -576,11 +576,20 @@ def test_messages_that_were_tried_in_vain_and_a_store_that_is_none_are_told(sett
     file = settings.paths.alerts_file
     store = Store.in_file(file)
     store.add_message(Draft("chat", "line", Occasion.OPENED, "body", ()), MORNING)
-    assert only(outside.alert_store, settings) == "ok: opens; 1 messages waiting | "
+
+    def found() -> list[str]:
+        return states(outside.alert_store, settings, now=lambda: MORNING)
+
+    assert found()[0].startswith("warning: nobody has looked ever")
+    store.mark_looked("production", MORNING - timedelta(minutes=5))
+    assert found() == ["ok: opens; 1 messages waiting | "]
+    store.mark_looked("production", MORNING - timedelta(hours=2))
     (message,) = store.waiting_messages()
     store.mark_failed(message, "nothing listens there", MORNING)
     store.close()
-    assert "1 messages were tried in vain: nothing listens there" in only(outside.alert_store, settings)
+    silent, failing = found()
+    assert silent.startswith("warning: nobody has looked for 2 h 0 min")
+    assert failing.startswith("warning: 1 messages were tried in vain: nothing listens there")
     file.write_bytes(b"no database" * 100)
     assert "file is not a database" in only(outside.alert_store, settings)
     file.unlink()

@@ -192,13 +192,14 @@ def test_a_damaged_record_hides_nothing_else(settings: Settings, tmp_path: Path)
 
 
 def write_incidents(settings: Settings, *observations: Observation) -> None:
-    def wording(taken: object) -> list[Draft]:
+    def wording(*_: object) -> list[Draft]:
         return [Draft("chat", "line", Occasion.OPENED, "body", (1,))]
 
     store = Store.in_file(settings.paths.alerts_file)
     store.apply(lambda known: steps(known, observations, look(), PATIENCE), wording, MORNING)
     (message,) = store.waiting_messages()
     store.mark_failed(message, "nothing listens there", MORNING + timedelta(minutes=1))
+    store.mark_looked("production", MORNING - timedelta(minutes=3))
     store.close()
 
 
@@ -220,7 +221,8 @@ def test_incidents_are_counted_and_the_worst_come_first_without_their_subjects(
     assert (found.incidents.messages_waiting, found.incidents.waiting_since) == (1, MORNING)
     told = json.dumps(status_text.as_json(found)) + str([*status_text.matters(found), *status_text.tables(found)])
     assert "customer-" not in told
-    assert text_of(found)["incidents"] == "7 critical, 1 warning (0 acknowledged, 0 silenced)"
+    assert text_of(found)["incidents"] == "7 critical, 1 warning (0 acknowledged, 0 silenced, 0 explained)"
+    assert text_of(found)["watcher"] == "last looked 3 min 0 s ago"
     assert text_of(found)["messages"] == "1 waiting, the oldest since 2026-03-05 07:00; nothing listens there"
 
 

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 
 NO_SOURCES = "no file of sources (--sources or RINGFENCE_SOURCES)"
 NO_ALERTS = "no file of alerts (--alerts or RINGFENCE_ALERTS)"
+WATCHER_SILENCE = timedelta(minutes=15)
+"""A watcher looks every minute; one that is called by a timer every few."""
+
 _ASKED_FOR_TIME, _SECONDS = 3, 5.0
 
 
@@ -137,13 +140,15 @@ def alert_store(case: Case) -> Iterator[Outcome]:
 
     store = Store.for_reading(address)
     try:
-        waiting = store.waiting_messages()
-    except Exception as error:  # noqa: BLE001 (every database has its own)
-        reason = " ".join(str(getattr(error, "orig", None) or error).split())
-        yield problem(f"it can't be read: {reason}", "start its database or mend its address; a first look creates it")
+        waiting, looked_at = store.waiting_messages(), store.looked_at()
+    except RingfenceError as error:
+        yield problem(str(error), "start its database or mend its address; a look creates or upgrades it")
         return
     finally:
         store.close()
+    if looked_at is None or case.machine.now() - looked_at > WATCHER_SILENCE:
+        when = "ever" if looked_at is None else f"for {length((case.machine.now() - looked_at).total_seconds())}"
+        yield warning(f"nobody has looked {when}", "keep it running: ringfence alerts watch")
     tried = [message for message in waiting if message.attempts]
     if tried:
         yield warning(f"{len(tried):,} messages were tried in vain: {tried[0].last_error}", "ringfence alerts look")
