@@ -59,7 +59,7 @@ def look(alerts: AlertsFile = None, warehouse: WarehouseFolder = None) -> None:
     watched = watch.look()
     unresolved = [incident for incident in watched.incidents if incident.resolved_at is None]
     typer.echo(f"{len(unresolved):,} incidents stand")
-    _end(watched.delivered)
+    _end(watched.delivered, watched.problems)
 
 
 @alerts_app.command("watch")
@@ -86,16 +86,28 @@ def keep_watching(
             typer.echo(
                 f"{watch.clock.now():%Y-%m-%d %H:%M:%S} {one.message.occasion.value} to {one.message.route}: {state}"
             )
+        for problem in watched.problems:
+            typer.echo(f"ringfence: {problem}", err=True)
 
 
-def _end(delivered: list[Delivered]) -> None:
-    """Say what was sent; exit with 1 if a receiver didn't take it."""
+def _end(delivered: list[Delivered], problems: tuple[str, ...] = ()) -> None:
+    """Say what was sent; exit with 1 if a receiver didn't take it, or something else went wrong."""
     failed = [one for one in delivered if one.error is not None]
     typer.echo(f"{len(delivered) - len(failed):,} messages sent, {len(failed):,} waiting to be tried again")
     for one in failed:
         typer.echo(f"ringfence: {one.message.route}: {one.error}", err=True)
-    if failed:
+    for problem in problems:
+        typer.echo(f"ringfence: {problem}", err=True)
+    if failed or problems:
         raise typer.Exit(1)
+
+
+@alerts_app.command("example")
+def print_example() -> None:
+    """Print an alerts file with every channel and every key, explained."""
+    from orchestration.alerts.configuration import EXAMPLE
+
+    typer.echo(EXAMPLE.read_text(encoding="utf-8"), nl=False)
 
 
 @alerts_app.command("list")

@@ -69,6 +69,12 @@ _CATEGORIES = {
     Kind.BREACH: Category.BREACH,
     Kind.POLICY: Category.CHECK_FAILED,
 }
+_WATCHED_BESIDES = {
+    RUN_COMPLETES: Category.CHECK_FAILED,
+    CHECK_RUNS: Category.CHECK_FAILED,
+    ROWS_ARRIVE: Category.NO_DATA,
+    PUBLISHED_IN_TIME: Category.NO_DATA,
+}
 _OF_RUNS = frozenset({RUN_COMPLETES, CHECK_RUNS, ROWS_ARRIVE})
 _NEVER_CAME = frozenset({"arrivals_complete", "prices_complete", "prices_fresh"})
 
@@ -87,6 +93,18 @@ _FINDINGS = """
     where kind = 'integrity' or (as_of_date > after and as_of_date <= $day)
     order by all
 """
+
+
+def categories_of(check_name: str) -> tuple[Category, ...]:
+    """The categories that an incident of a check can have; all, if the check is known neither here nor there."""
+    if check_name in _WATCHED_BESIDES:
+        return (_WATCHED_BESIDES[check_name],)
+    kinds = [check.kind for check in (*CHECKS, CHECK_DISABLED) if check.name == check_name]
+    return tuple(_category_of(check_name, kind) for kind in kinds) or tuple(Category)
+
+
+def _category_of(check_name: str, kind: Kind) -> Category:
+    return Category.NO_DATA if check_name in _NEVER_CAME else _CATEGORIES[kind]
 
 
 def observe(
@@ -230,7 +248,7 @@ def _observation(environment: str, row: dict[str, Any]) -> Observation:
     return Observation(
         environment=environment,
         check_name=check,
-        category=Category.NO_DATA if check in _NEVER_CAME else _CATEGORIES[Kind(row["kind"])],
+        category=_category_of(check, Kind(row["kind"])),
         severity=Severity(row["severity"]),
         subject_type=row["subject_type"],
         subject_id=row["subject_id"],

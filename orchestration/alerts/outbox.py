@@ -60,7 +60,8 @@ def _try(
             raise RingfenceError(f"no route is named {message.route} any more; name it again, or resend elsewhere")
         channel.send(Sending(message.key, message.line, message.occasion, Content.read(message.body)))
     except Exception as error:  # noqa: BLE001 (whatever fails, the message stays, and the others go out)
-        due_at = now() + wait_after(message.attempts)
+        asked = timedelta(seconds=getattr(error, "retry_after", None) or 0)
+        due_at = now() + max(wait_after(message.attempts), min(asked, LONGEST_WAIT))
         what = str(error) if isinstance(error, RingfenceError) else f"{type(error).__name__}: {error}"
         told = redact(what)
         store.mark_failed(message, told, due_at)

@@ -10,6 +10,7 @@ import hashlib
 import hmac
 import json
 import re
+import shlex
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from decimal import Decimal
@@ -66,6 +67,11 @@ class Told:
     follows_from: str = ""
 
     @property
+    def category_name(self) -> str:
+        """The category as the configuration spells it."""
+        return next(category.value for category, words in _CATEGORY_WORDS.items() if words == self.category)
+
+    @property
     def title(self) -> str:
         """A line for a list of alerts."""
         asset = f" {self.asset}" if self.asset else ""
@@ -87,6 +93,10 @@ class Told:
             ("incident", f"{self.number} ({self.fingerprint})"),
         )
         return [(name, text) for name, text in parts if text]
+
+    def text(self) -> str:
+        """The parts as plain text."""
+        return "\n".join(f"{name}: {text}" for name, text in self.lines())
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +126,7 @@ class Content:
 
     def text(self) -> str:
         """The whole message as plain text."""
-        blocks = ["\n".join(f"{name}: {text}" for name, text in one.lines()) for one in self.told]
+        blocks = [one.text() for one in self.told]
         if self.more:
             blocks.append(f"and {self.more:,} more; ringfence alerts list shows all")
         if self.explains:
@@ -180,8 +190,8 @@ def tell(
         category=_CATEGORY_WORDS[seen.category],
         severity=seen.severity.value,
         check_name=seen.check_name,
-        asset=seen.asset,
-        what=f"{seen.check_name} fails for {affected}" if is_named else seen.message,
+        asset=in_a_line(seen.asset) if seen.asset else None,
+        what=f"{seen.check_name} fails for {affected}" if is_named else in_a_line(seen.message),
         how_much=_how_much(seen, is_named=is_named),
         impact_usd=None if seen.impact_usd is None else format(seen.impact_usd, "f"),
         since=_since(seen),
@@ -189,7 +199,7 @@ def tell(
         affected=affected,
         changed=_changed(incident, before, occasion),
         query=_query(seen, is_named=is_named),
-        command=f"ringfence alerts show {incident.number} --warehouse {warehouse}",
+        command=f"ringfence alerts show {incident.number} --warehouse {shlex.quote(warehouse)}",
         owner=owner,
         runbook=runbook,
         follows_from=_listed([f"{_short(cause, hashing)} (incident {cause.number})" for cause in causes]),
@@ -206,13 +216,13 @@ def explained(incident: Incident, hashing: Hashing) -> str:
 def _short(incident: Incident, hashing: Hashing) -> str:
     """Check, whom it is about, and the asset."""
     seen = incident.seen
-    asset = f", {seen.asset}" if seen.asset and seen.asset != seen.subject_id else ""
+    asset = f", {in_a_line(seen.asset)}" if seen.asset and seen.asset != seen.subject_id else ""
     return f"{seen.check_name}, {_affected(seen, hashing)}{asset}"
 
 
 def _affected(seen: Observation, hashing: Hashing) -> str:
     is_named = seen.subject_type not in _PLAIN_SUBJECTS
-    return f"{seen.subject_type} {hashing.of(seen.subject_id) if is_named else seen.subject_id}"
+    return f"{seen.subject_type} {hashing.of(seen.subject_id) if is_named else in_a_line(seen.subject_id)}"
 
 
 def _listed(texts: Sequence[str], most: int = 3) -> str:
@@ -222,14 +232,19 @@ def _listed(texts: Sequence[str], most: int = 3) -> str:
 
 def _how_much(seen: Observation, *, is_named: bool) -> str:
     """What was seen and what should be. About somebody, only if both are numbers: texts may name others too."""
-    unit = f" {seen.asset}" if seen.asset else ""
+    unit = f" {in_a_line(seen.asset)}" if seen.asset else ""
     parts = []
     texts = [text for text in (seen.observed, seen.expected) if text is not None]
     if seen.observed is not None and (not is_named or all(_NUMBER.fullmatch(text) for text in texts)):
         expected = f", expected {seen.expected}" if seen.expected is not None else ""
-        parts.append(f"{seen.observed}{unit}{expected}")
+        parts.append(in_a_line(f"{seen.observed}{unit}{expected}"))
     parts.append("not priced" if seen.impact_usd is None else f"{_dollars(seen.impact_usd)} at stake")
     return "; ".join(parts)
+
+
+def in_a_line(text: str) -> str:
+    """Text from records in one line, without signs that can't be seen: none can pass for another part of a message."""
+    return " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
 
 
 def _dollars(amount: Decimal) -> str:
@@ -271,7 +286,7 @@ def _query(seen: Observation, *, is_named: bool) -> str:
     """The evidence, or, where it might name somebody, a query that finds it by the day and the check."""
     if seen.evidence and not is_named:
         return seen.evidence
-    asset = f" and asset = '{seen.asset}'" if seen.asset else ""
+    asset = "" if seen.asset is None else " and asset = '" + in_a_line(seen.asset).replace("'", "''") + "'"
     return (
         f"select * from audit.finding where as_of_date = date '{seen.day}' and check_name = '{seen.check_name}'{asset}"
     )

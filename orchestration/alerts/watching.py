@@ -5,7 +5,7 @@ What belongs here: the order of things, and what is seen when the warehouse can'
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
@@ -29,7 +29,7 @@ from orchestration.alerts.incidents import (
 )
 from orchestration.alerts.observing import PUBLISHED_IN_TIME, RUN_COMPLETES, not_published, observe, run_failed
 from orchestration.alerts.outbox import Delivered, deliver
-from orchestration.alerts.store import Store
+from orchestration.alerts.store import Draft, Store
 from orchestration.alerts.told import Content, Hashing
 from orchestration.alerts.wording import Wording
 from orchestration.checks import Severity
@@ -45,10 +45,11 @@ from orchestration.warehouse.lineage import Lineage, lineage
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """What came of a look: the incidents that it touched, and what was sent or not."""
+    """What came of a look: the incidents that it touched, what was sent or not, and what else went wrong."""
 
     incidents: list[Incident]
     delivered: list[Delivered]
+    problems: tuple[str, ...] = ()
 
 
 class Watch:
@@ -72,8 +73,11 @@ class Watch:
 
     def channels(self) -> dict[str, Channel]:
         """A channel for each route."""
-        services = ChannelServices(Services(Path(), self.secrets, self.clock), self.clock.now)
-        return {name: channel(settings, services) for name, (channel, settings) in self.alerts.routes.items()}
+        outside, environment = Services(Path(), self.secrets, self.clock), self.alerts.section.environment
+        return {
+            name: channel(settings, ChannelServices(outside, self.clock.now, environment, name))
+            for name, (channel, settings) in self.alerts.routes.items()
+        }
 
     def look(self, *besides: Observation) -> Watched:
         """See what there is to see now, keep what becomes of it with its messages, and send what is due.
@@ -83,15 +87,45 @@ class Watch:
         at = self.clock.now()
         look, seen = self._see(at)
         seen += besides
+        problems: list[str] = []
+        standing: dict[str, list[Sending]] = {}
+
+        def wording(taken: Sequence[Step], heard: Mapping[int, Collection[str]]) -> list[Draft]:
+            drafts = [*self.wording.drafts(taken, heard)]
+            problems.extend(_nobody_told(incident) for incident in self.wording.untold(taken))
+            standing.update(self._standing(taken, heard, drafts))
+            return drafts
+
         with self.secrets.kept_out_of_logs(), self.store() as store:
             incidents = store.apply(
                 lambda known: steps(known, seen, look, self.alerts.patience, Explaining(_lineage)),
-                self.wording.drafts,
+                wording,
                 at,
             )
             delivered = self.send(store)
+            problems += self._refresh(standing)
             store.mark_looked(self.alerts.section.environment, self.clock.now())
-            return Watched(incidents, delivered)
+            return Watched(incidents, delivered, tuple(problems))
+
+    def _standing(
+        self, taken: Sequence[Step], heard: Mapping[int, Collection[str]], drafts: Sequence[Draft]
+    ) -> dict[str, list[Sending]]:
+        """What stands, for each receiver that forgets, with what it is to hear first in this look."""
+        first = [(number, draft.route) for draft in drafts for number in draft.incidents]
+        routes = {step.incident.number: {*heard.get(step.incident.number, ())} for step in taken}
+        for number, route in first:
+            routes[number].add(route)
+        forgetful = [name for name, (channel, _) in self.alerts.routes.items() if channel.forgets]
+        return {name: [*self.wording.standing(name, taken, routes)] for name in forgetful}
+
+    def _refresh(self, standing: Mapping[str, Sequence[Sending]]) -> Iterator[str]:
+        """Tell receivers that forget what stands; yield what went wrong with that."""
+        channels = self.channels()
+        for name, sendings in standing.items():
+            try:
+                channels[name].refresh(sendings)
+            except Exception as error:  # noqa: BLE001 (the other receivers are to hear of it, and of the next look)
+                yield self.secrets.redact(f"{name}: {error}")
 
     def change(self, choice: Choice, change: Callable[[Incident], Step]) -> Watched:
         """Let ``change`` make of the incidents chosen what somebody wants, keep it with its messages, and send them.
@@ -140,6 +174,10 @@ def _lineage() -> Lineage:
         return Lineage({}, {})
 
 
+def _nobody_told(incident: Incident) -> str:
+    return f"no route takes incident {incident.number} ({incident.seen.check_name}); give it one, or leave it out"
+
+
 def _due_day(at: datetime, deadline: str) -> date:
     """The latest day that has to be published by now."""
     hour, minute = map(int, deadline.split(":"))
@@ -157,10 +195,11 @@ def look_after_run(settings: Settings, run_id: str, last_date: date, message: st
         watch = Watch(load_alerts(settings.alerts_file), settings.paths)
         environment = watch.alerts.section.environment
         failed = [run_failed(environment, last_date, message, run_id)] if status is ExitStatus.ERROR else []
-        delivered = watch.look(*failed).delivered
+        watched = watch.look(*failed)
     except Exception as error:  # noqa: BLE001
         return [f"alerts: {error}"]
-    return [f"alerts: {one.message.route}: {one.error}" for one in delivered if one.error is not None]
+    failures = [f"{one.message.route}: {one.error}" for one in watched.delivered if one.error is not None]
+    return [f"alerts: {problem}" for problem in (*failures, *watched.problems)]
 
 
 def try_routes(watch: Watch, only: str = "") -> dict[str, str | None]:
@@ -174,7 +213,7 @@ def try_routes(watch: Watch, only: str = "") -> dict[str, str | None]:
         if only in ("", name):
             key = f"{name}:test:{at.isoformat()}"
             try:
-                channel.send(Sending(key, f"test:{name}", Occasion.OPENED, _test_content(watch, at)))
+                channel.send(Sending(key, f"test:{name}", Occasion.OPENED, _test_content(watch, at), is_test=True))
                 results[name] = None
             except Exception as error:  # noqa: BLE001 (every route is to be tried)
                 results[name] = watch.secrets.redact(f"{type(error).__name__}: {error}")

@@ -1,7 +1,7 @@
 """Which messages a look is worth: for each route what it takes, told together where it wants that.
 
-What belongs here: routing and grouping, and what a route hears in the message of an explanation. What doesn't: how one
-incident reads (``told``), sending (``outbox``).
+What belongs here: routing and grouping, what a route hears in the message of an explanation, what stands for a receiver
+that forgets. What doesn't: how one incident reads (``told``), sending (``outbox``).
 """
 
 from __future__ import annotations
@@ -11,13 +11,18 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+from orchestration.alerts.channels.base import Sending
+from orchestration.alerts.channels.fitting import cut
 from orchestration.alerts.configuration import Alerts, RouteSection
 from orchestration.alerts.incidents import Incident, Occasion, State, Step
 from orchestration.alerts.store import Draft
-from orchestration.alerts.told import Content, Hashing, Told, explained, tell
+from orchestration.alerts.told import Content, Hashing, Told, explained, in_a_line, tell
 
 MOST_TOLD = 10
 """So many incidents are told in one message one by one; the others are counted."""
+
+LINE = 250
+"""Characters of a line."""
 
 MOST_EXPLAINED = 20
 """So many explained incidents are listed in a message; the others are counted."""
@@ -63,6 +68,24 @@ class Wording:
                     tuple(step.incident.number for step in group),
                 )
 
+    def standing(self, route: str, taken: Sequence[Step], heard: Mapping[int, Collection[str]]) -> Iterator[Sending]:
+        """What a route has heard of and stands, one by one, for a receiver that forgets.
+
+        What is to be kept quiet too: its receiver would take silence for the end of it.
+        """
+        for incident in (step.incident for step in taken):
+            if incident.state is not State.RESOLVED and route in heard.get(incident.number, ()):
+                told = self.tell(Step(incident, incident, Occasion.REMINDER))
+                line = self._line(self.alerts.section.routes[route], incident)
+                content = Content(self.alerts.section.environment, Occasion.REMINDER, (told,))
+                yield Sending(f"{route}:{line}", line, Occasion.REMINDER, content)
+
+    def untold(self, taken: Sequence[Step]) -> list[Incident]:
+        """New incidents that no route takes, and of which nothing says that nobody is to be told."""
+        incidents = [step.incident for step in taken if step.occasion is Occasion.OPENED]
+        missed = [one for one in incidents if not any(self.takes(name, one) for name in self.alerts.routes)]
+        return [incident for incident in missed if not self.alerts.is_left_out(incident)]
+
     def takes(self, route: str, incident: Incident) -> bool:
         """Whether an incident goes that way."""
         return self.alerts.section.routes[route].when.takes(incident, self.alerts.owner_of(incident.seen.check_name))
@@ -73,12 +96,14 @@ class Wording:
         Whatever it hears first of an incident is that it was opened; that it is over it hears only of what it knows.
         """
         has_heard = name in heard.get(step.incident.number, ())
+        channel, _ = self.alerts.routes[name]
         if step.occasion is None:
-            return None
+            # Kept quiet, it mustn't stay open for good where a receiver keeps its state.
+            is_over = has_heard and step.incident.state is State.RESOLVED
+            return replace(step, occasion=Occasion.RESOLVED) if channel.keeps_states and is_over else None
         if step.occasion is Occasion.RESOLVED:
             return step if has_heard else None
         if step.occasion is Occasion.ACKNOWLEDGED:
-            channel, _ = self.alerts.routes[name]
             return step if has_heard and channel.takes_acknowledgements else None
         cause = look.incidents.get(step.incident.explained_by or "")
         if not self.takes(name, step.incident) or (cause is not None and self.takes(name, cause)):
@@ -118,7 +143,7 @@ class Wording:
         hashed = self.hashing.of
         match route.group_by:
             case "asset" if seen.asset is not None:
-                return f"{seen.environment}:asset:{seen.asset}"
+                return cut(f"{seen.environment}:asset:{in_a_line(seen.asset)}", LINE)
             case "subject":
                 return f"{seen.environment}:{seen.subject_type}:{hashed(seen.subject_id)}"
             case "affiliate" if seen.affiliate is not None:
@@ -150,7 +175,7 @@ def _in_common(route: RouteSection, incident: Incident, hashing: Hashing) -> str
     seen = incident.seen
     match route.group_by:
         case "asset" if seen.asset is not None:
-            return f"asset {seen.asset}"
+            return f"asset {in_a_line(seen.asset)}"
         case "subject":
             return f"one {seen.subject_type}"
         case "affiliate" if seen.affiliate is not None:

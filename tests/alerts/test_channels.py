@@ -1,250 +1,296 @@
-"""Each channel against a receiver that takes nothing but what its maker's rules allow."""
+"""What every channel has to do, whatever it sends to: one suite, run on each of them against a receiver of its kind."""
 
 from __future__ import annotations
 
 import json
+import logging
+import re
 import socket
-import threading
-from collections.abc import Callable, Iterator
-from datetime import datetime
-from email import message_from_bytes
-from email.message import Message
-from pathlib import Path
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
-from orchestration.alerts.channels import CHANNELS, Channel, ChannelError, ChannelServices, Sending
-from orchestration.alerts.channels.chat import SLACK_BLOCKS, SLACK_HEADER, SLACK_TEXT, slack_message, teams_message
-from orchestration.alerts.incidents import Occasion
-from orchestration.alerts.told import Content, Told
-from orchestration.connectors.base import Clock, Services
+from orchestration.alerts.channels import CHANNELS, Channel, ChannelError
+from orchestration.connectors.secrets import Secrets
+from tests.alerts import receivers
+from tests.alerts.messages import HOSTILE, ORDER, WORST, channel, sending
 from tests.connectors import web
+from tests.support.outside import free_port
 
-NIGHT = datetime(2026, 3, 5, 0, 40)
-
-
-def told(**changes: Any) -> Told:
-    values: dict[str, Any] = {
-        "fingerprint": "f" * 32,
-        "number": 7,
-        "occasion": "new",
-        "category": "the business is in breach",
-        "severity": "critical",
-        "check_name": "reserves_cover_liabilities",
-        "asset": "BTC",
-        "what": "2.5 BTC were missing.",
-        "how_much": "-2.5 BTC; 100,000.00 USD at stake",
-        "impact_usd": "100000",
-        "since": "2026-03-01",
-        "day": "2026-03-04",
-        "affected": "in_kind_group BTC",
-        "changed": "first message",
-        "query": "select * from marts.fct_reserve_coverage_daily where gap < 0",
-        "command": "ringfence alerts show 7 --warehouse /warehouse",
-        "owner": "team:financial-control",
-        "runbook": "https://wiki.example.org/reserves",
-    }
-    return Told(**(values | changes))
+SECRET = "s3cret0123456789abcdef0123456789"  # as long as a key of PagerDuty
 
 
-def sending(*contents: Told, **changes: Any) -> Sending:
-    content = Content("production", Occasion.OPENED, contents or (told(),), **changes)
-    return Sending("hook:f:0", "f:7", Occasion.OPENED, content)
+@pytest.fixture(autouse=True)
+def _secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("A_SECRET", SECRET)
 
 
-def channel(name: str, **settings: Any) -> Channel:
-    made = CHANNELS[name]
-    clock = Clock(now=lambda: NIGHT, monotonic=lambda: 0.0, sleep=lambda _: None)
-    services = ChannelServices(Services(Path(), clock=clock), lambda: NIGHT)
-    return made(made.settings_class.model_validate(settings), services)
+def alertmanager(request: web.Request) -> web.Answer:
+    if request.method == "POST":
+        return web.Answer(b"")
+    return web.Answer([]) if request.path.endswith("/alerts") else web.Answer({"versionInfo": {"version": "0"}})
 
 
-@pytest.fixture
-def serve() -> Iterator[Callable[[web.Handler], web.Web]]:
-    running: list[web.Web] = []
-
-    def start(handler: web.Handler) -> web.Web:
-        running.append(web.Web(handler))
-        return running[-1]
-
-    yield start
-    for server in running:
-        server.close()
+def values_of(part: Any) -> Iterator[str]:
+    """All texts of JSON in the order in which they stand there."""
+    if isinstance(part, str):
+        yield part
+    for inner in part.values() if isinstance(part, dict) else part if isinstance(part, list) else ():
+        yield from values_of(inner)
 
 
-def slack(request: web.Request) -> web.Answer:
-    """Slack's own rules for an incoming webhook, as far as a message of ours can break them."""
-    body = request.json
-    blocks = body["blocks"]
-    sound = isinstance(body["text"], str) and 0 < len(blocks) <= 50
-    for block in blocks:
-        match block["type"]:
-            case "header":
-                sound &= block["text"]["type"] == "plain_text" and 0 < len(block["text"]["text"]) <= 150
-            case "section":
-                sound &= block["text"]["type"] == "mrkdwn" and 0 < len(block["text"]["text"]) <= 3000
-            case "context":
-                sound &= 0 < len(block["elements"]) <= 10
-            case other:
-                sound &= other == "divider"
-    return web.Answer(b"ok" if sound else b"invalid_blocks", 200 if sound else 400)
+@dataclass(frozen=True)
+class OverHttp:
+    """A channel over HTTP: what a sound receiver answers, how it is configured for one, the text that arrives."""
+
+    rules: web.Handler
+    settings: Callable[[str], dict[str, Any]]
+    read: Callable[[Any], str] = lambda body: "\n".join(values_of(body))
 
 
-def teams(request: web.Request) -> web.Answer:
-    """The envelope of an Adaptive Card, and the parts of the card that are used."""
-    body = request.json
-    (attachment,) = body["attachments"]
-    card = attachment["content"]
-    sound = body["type"] == "message" and attachment["contentType"] == "application/vnd.microsoft.card.adaptive"
-    sound &= card["type"] == "AdaptiveCard" and card["version"] == "1.4" and len(request.body) < 28_000
-    for part in card["body"]:
-        if part["type"] == "FactSet":
-            sound &= all(isinstance(fact["title"], str) and isinstance(fact["value"], str) for fact in part["facts"])
-        else:
-            sound &= part["type"] == "TextBlock" and bool(part["text"])
-    return web.Answer(b"1" if sound else b"bad card", 200 if sound else 400)
+def _chat(url: str) -> dict[str, Any]:
+    return {"url": f"{url}/${{A_SECRET}}", "seconds": 0.3}
 
 
-LONG = told(what="x" * 9000, query="select <a> & b " * 500)
+def _apprise(url: str) -> dict[str, Any]:
+    return {"urls": [f"json://{url.removeprefix('http://')}/${{A_SECRET}}"], "seconds": 0.3}
 
 
-@pytest.mark.parametrize(("name", "rules"), [("slack", slack), ("teams", teams)])
-def test_chats_take_what_is_sent(name: str, rules: web.Handler, serve: Callable[[web.Handler], web.Web]) -> None:
-    server = serve(rules)
-    chat = channel(name, url=server.url)
-    chat.send(sending())
-    chat.send(sending(told(), told(asset="ETH"), grouped_by="one affiliate", more=3, explains=("prices of BTC",)))
-    text = server.requests[0].body.decode()
-    places = [text.index(part) for part in ("2.5 BTC were missing", "100,000.00 USD", "in_kind_group BTC", "runbook")]
-    assert places == sorted(places)
+OVER_HTTP = {
+    "slack": OverHttp(receivers.slack, _chat),
+    "teams": OverHttp(receivers.teams, _chat),
+    "pagerduty": OverHttp(
+        receivers.pagerduty,
+        lambda url: {"routing_key_variable": "A_SECRET", "url": f"{url}/v2/enqueue", "seconds": 0.3},
+    ),
+    "webhook": OverHttp(
+        lambda _: web.Answer(b""), lambda url: {"url": url, "secret_variable": "A_SECRET", "seconds": 0.3}
+    ),
+    "alertmanager": OverHttp(
+        alertmanager,
+        lambda url: {"urls": [url], "token_variable": "A_SECRET", "seconds": 0.3},
+        lambda body: (
+            f"{body[0]['labels']['alertname']}\n{body[0]['annotations']['description']}"
+            f"\n{body[0]['annotations']['message']}"
+        ),
+    ),
+    "apprise": OverHttp(lambda _: web.Answer(b""), _apprise),
+}
 
 
-def test_slack_s_limits_are_kept_whatever_is_said(serve: Callable[[web.Handler], web.Web]) -> None:
-    server = serve(slack)
-    channel("slack", url=server.url).send(sending(*[LONG] * 10))
-    message = slack_message(sending(*[LONG] * 10).content)
-    assert len(message["blocks"]) <= SLACK_BLOCKS
-    assert max(len(block["text"]["text"]) for block in message["blocks"] if "text" in block) <= SLACK_TEXT
-    assert len(message["blocks"][0]["text"]["text"]) <= SLACK_HEADER
-    assert "<a>" not in json.dumps(message)
-
-
-def test_nothing_in_a_message_calls_people(serve: Callable[[web.Handler], web.Web]) -> None:
-    message = json.dumps(slack_message(sending(told(what="<!channel> <@U123> look")).content))
-    assert "<!channel>" not in message
-    assert "<@U123>" not in message
-    assert "<at>" not in json.dumps(teams_message(sending().content))
-
-
-@pytest.mark.parametrize(
-    ("answer", "is_final"),
-    [
-        (web.Answer(b"invalid_payload", 400), True),
-        (web.Answer(b"no_service", 404), True),
-        (web.Answer(b"", 503), False),
-        (web.Answer(b"", 429, {"retry-after": "1"}), False),
-        (web.Answer(b"not ok"), False),
-    ],
-)
-def test_what_slack_does_not_take_is_not_sent(
-    answer: web.Answer, is_final: bool, serve: Callable[[web.Handler], web.Web]
-) -> None:
-    server = serve(lambda _: answer)
-    with pytest.raises(ChannelError) as refusal:
-        channel("slack", url=server.url).send(sending())
-    assert refusal.value.is_final is is_final
-
-
-class MailServer:
-    """As much of SMTP as a client needs to hand over a message, on a port of its own; what it took is in ``taken``."""
-
-    def __init__(self, refuse: bytes = b"") -> None:
-        self.refuse, self.taken = refuse, []
-        self._socket = socket.create_server(("127.0.0.1", 0))
-        self.port = self._socket.getsockname()[1]
-        threading.Thread(target=self._serve, daemon=True).start()
-
-    taken: list[tuple[list[bytes], Message]]
-
-    def _serve(self) -> None:
-        while True:
-            try:
-                connection, _ = self._socket.accept()
-            except OSError:
-                return
-            with connection, connection.makefile("rwb") as stream:
-                self._talk(stream)
-
-    def _talk(self, stream: Any) -> None:
-        recipients: list[bytes] = []
-
-        def say(line: bytes) -> None:
-            stream.write(line + b"\r\n")
-            stream.flush()
-
-        say(b"220 mail.example.org")
-        for line in stream:
-            command = line.strip().upper()
-            if command.startswith((b"RCPT", b"MAIL")) and self.refuse and self.refuse in line:
-                say(b"550 no such user")
-            elif command.startswith(b"RCPT"):
-                recipients.append(line.strip())
-                say(b"250 ok")
-            elif command == b"DATA":
-                say(b"354 go on")
-                data = b""
-                while (part := next(stream)) != b".\r\n":
-                    data += part
-                self.taken.append((recipients, message_from_bytes(data)))
-                say(b"250 taken")
-            elif command == b"QUIT":
-                say(b"221 bye")
-                return
-            else:
-                say(b"250 ok")
-
-    def close(self) -> None:
-        self._socket.close()
-
-
-@pytest.fixture
-def mail() -> Iterator[MailServer]:
-    server = MailServer()
-    yield server
-    server.close()
+@contextmanager
+def over_http(name: str, fault: web.Fault | None = None, handler: web.Handler | None = None) -> Iterator[Any]:
+    case = OVER_HTTP[name]
+    with web.serving(handler or case.rules) as server:
+        server.fault = fault
+        yield server, channel(name, **case.settings(server.url))
 
 
 def email(port: int, **settings: Any) -> Channel:
     section = {"host": "127.0.0.1", "port": port, "security": "none", "sender": "ringfence@example.org"}
-    return channel("email", **section, recipients=["night@example.org", "owner@example.org"], **settings)
+    return channel("email", **(section | {"recipients": ["night@example.org"], "seconds": 0.3} | settings))
 
 
-def test_an_e_mail_says_it_all_and_keeps_its_conversation(mail: MailServer) -> None:
-    email(mail.port).send(sending())
-    email(mail.port).send(sending())
-    (recipients, first), (_, again) = mail.taken
-    assert len(recipients) == 2
-    assert first["Subject"] == "production: [critical] reserves_cover_liabilities BTC: new"
-    assert first["Message-ID"] == again["Message-ID"], "the same message tried again can be told to be the same"
-    assert first["References"]
-    assert first["Date"] == "Thu, 05 Mar 2026 00:40:00 +0000"
-    text = first.get_payload(decode=True).decode()
-    assert text.replace("\r\n", "\n").rstrip("\n") == sending().content.text()
+def test_every_channel_is_held_to_this() -> None:
+    assert {*OVER_HTTP, "email"} == {*CHANNELS}
 
 
-def test_a_mail_server_that_refuses_or_is_not_there_says_so() -> None:
-    refusing = MailServer(refuse=b"example.org")
-    with pytest.raises(ChannelError, match="550 no such user") as refusal:
-        email(refusing.port).send(sending())
-    assert refusal.value.is_final
-    refusing.close()
-    with pytest.raises(ChannelError, match="can't be used"):
-        email(1).send(sending())
-    with pytest.raises(ChannelError, match="can't be used"):
-        email(1).check()
+def arrived(name: str, server: web.Web) -> str:
+    (request,) = [request for request in server.requests if request.method == "POST"]
+    return OVER_HTTP[name].read(request.json)
 
 
-def test_a_mail_server_that_answers_passes_the_check(mail: MailServer) -> None:
-    assert email(mail.port).check() == "127.0.0.1 answers"
-    assert mail.taken == []
+@pytest.mark.parametrize("name", OVER_HTTP)
+def test_a_message_says_it_all_in_order_and_bears_its_key(name: str) -> None:
+    with over_http(name) as (server, made):
+        made.send(sending())
+        text = arrived(name, server)
+    assert_in_order(text)
+
+
+def assert_in_order(text: str) -> None:
+    place = 0
+    for part in ORDER:
+        place = text.find(part, place)
+        assert place >= 0, f"{part} is missing or out of order in {text}"
+    assert sending().key in text
+
+
+def test_an_e_mail_says_it_all_in_order_and_bears_its_key() -> None:
+    with receivers.mail_server() as mail:
+        email(mail.port).send(sending())
+    ((_, message),) = mail.taken
+    assert_in_order(f"{message['Subject']}\n{message.get_content()}\n{message['X-Ringfence-Key']}")
+
+
+@pytest.mark.parametrize("name", OVER_HTTP)
+def test_ten_long_incidents_that_try_to_be_markup_are_taken(name: str) -> None:
+    with over_http(name) as (server, made):
+        made.send(WORST)
+        text = arrived(name, server)
+    assert text.isprintable() or "\n" in text
+    assert "Überschüsse 不足" in text
+
+
+@dataclass(frozen=True)
+class Wrong:
+    """What can go wrong: the fault, whether the message itself is to blame, how long the receiver asks to wait."""
+
+    fault: web.Fault
+    is_final: bool = False
+    retry_after: float | None = None
+
+
+def _answering(status: int, headers: Mapping[str, str] | None = None) -> web.Fault:
+    def answer(request: web.Request, _: web.Answer) -> web.Answer:
+        # A receiver that says back all that it was told, secrets included.
+        told = f"{request.path} {dict(request.headers)} {request.body.decode(errors='replace')}"
+        return web.Answer(told.encode(), status, headers or {})
+
+    return answer
+
+
+def slow(_: web.Request, answer: web.Answer) -> web.Answer:
+    time.sleep(0.7)
+    return answer
+
+
+WRONG = {
+    "500": Wrong(_answering(500)),
+    "503": Wrong(_answering(503)),
+    "429": Wrong(_answering(429, {"retry-after": "300"}), retry_after=300),
+    "400": Wrong(_answering(400), is_final=True),
+    "401": Wrong(_answering(401)),
+    "404": Wrong(_answering(404), is_final=True),
+    "no answer in time": Wrong(slow),
+    "broken off": Wrong(web.broken_off),
+    "success without its words": Wrong(lambda *_: web.Answer(b"Welcome!")),
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+@pytest.mark.parametrize("name", OVER_HTTP)
+def test_what_is_not_taken_is_said_without_a_secret(
+    name: str, wrong: str, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    if wrong == "success without its words" and name not in ("slack", "pagerduty"):
+        return  # the others know success by the status alone
+    expected = WRONG[wrong]
+    with over_http(name, expected.fault) as (server, made), caplog.at_level(logging.DEBUG):
+        with made.services.outside.secrets.kept_out_of_logs(), pytest.raises(ChannelError) as refusal:
+            made.send(sending())
+        assert len(server.requests) <= 2
+    if name != "apprise":  # which says yes or no
+        assert refusal.value.is_final is expected.is_final
+        assert refusal.value.retry_after == expected.retry_after
+    assert str(refusal.value)
+    assert_no_secret(str(refusal.value), caplog.text, *capfd.readouterr())
+
+
+def assert_no_secret(*texts: str) -> None:
+    spelled = Secrets()
+    spelled.add(SECRET)
+    for text in texts:
+        assert spelled.redact(text) == text
+        # Nor any part of one that was cut off in the middle.
+        assert SECRET[:8] not in text
+
+
+@pytest.mark.parametrize("name", OVER_HTTP)
+def test_a_redirect_is_not_followed(name: str) -> None:
+    with web.serving(lambda _: web.Answer(b"ok")) as elsewhere:
+        for status in (302, 307, 308):
+            fault = _answering(status, {"location": elsewhere.url})
+            with over_http(name, fault) as (_, made), pytest.raises(ChannelError) as refusal:
+                made.send(sending())
+            assert not refusal.value.is_final
+        assert elsewhere.requests == []
+
+
+@pytest.mark.parametrize("name", OVER_HTTP)
+def test_a_receiver_that_is_not_there_is_tried_again_later(name: str) -> None:
+    made = channel(name, **OVER_HTTP[name].settings(f"http://127.0.0.1:{free_port()}"))
+    with pytest.raises(ChannelError) as refusal:
+        made.send(sending())
+    assert not refusal.value.is_final
+    assert_no_secret(str(refusal.value))
+    if name != "apprise":
+        with pytest.raises(ChannelError):
+            made.check()
+
+
+@pytest.mark.parametrize("name", OVER_HTTP)
+def test_a_passing_failure_is_tried_once_more(name: str) -> None:
+    if name == "apprise":
+        return  # the outbox tries again
+    with over_http(name, web.once(web.failing)) as (server, made):
+        made.send(sending())
+        assert [request.body for request in server.requests] == [server.requests[0].body] * 2
+
+
+@pytest.mark.parametrize("name", OVER_HTTP)
+def test_a_check_sends_nothing(name: str) -> None:
+    with over_http(name) as (server, made):
+        assert_no_secret(made.check())
+    assert [request for request in server.requests if request.method != "GET" or request.body] == []
+
+
+def test_a_mail_server_s_refusals_are_told_apart() -> None:
+    for answer, is_final in (("451 try later", False), ("550 no such user", True), ("421 busy", False)):
+        with receivers.mail_server(answers={"night@example.org": answer}) as mail:
+            with pytest.raises(ChannelError, match=answer) as refusal:
+                email(mail.port).send(sending())
+            assert refusal.value.is_final is is_final
+            assert mail.taken == []
+    for answer, is_final in (("452 disk full", False), ("554 looks like spam", True)):
+        with receivers.mail_server(data=answer) as mail:
+            with pytest.raises(ChannelError, match=answer) as refusal:
+                email(mail.port).send(sending())
+            assert refusal.value.is_final is is_final
+
+
+def test_a_mail_server_that_is_silent_or_not_there_is_tried_again_later() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        for port in (silent.getsockname()[1], free_port()):
+            for ask in (lambda made: made.send(sending()), lambda made: made.check()):
+                with pytest.raises(ChannelError, match="can't be used") as refusal:
+                    ask(email(port))
+                assert not refusal.value.is_final
+
+
+# Who would be called, or what would be a link or an image, if a text were taken for markup.
+MARKUP = re.compile(r"<[!@#]|<at>")
+
+
+def test_no_text_becomes_markup_in_a_chat() -> None:
+    for name in ("slack", "teams"):
+        with over_http(name) as (server, made):
+            made.send(WORST)
+        body = server.requests[0].json
+        if name == "slack":
+            marked_down = [part["text"] for part in _parts(body) if part.get("type") == "mrkdwn"]
+            assert all(part.get("verbatim") for part in _parts(body) if part.get("type") == "mrkdwn")
+            assert not MARKUP.search("\n".join([body["text"], *marked_down]))
+            assert all(text.count("```") % 2 == 0 for text in marked_down)
+            assert "*bold*" not in json.dumps(body)
+        else:
+            # Runs of text aren't Markdown; elements whose text is are not used.
+            assert not {part.get("type") for part in _parts(body)} & {"TextBlock", "FactSet", "Image"}
+            assert "msteams" not in json.dumps(body), "nobody is mentioned"
+
+
+def _parts(part: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(part, dict):
+        yield part
+    for inner in part.values() if isinstance(part, dict) else part if isinstance(part, list) else ():
+        yield from _parts(inner)
+
+
+def test_hostile_text_stays_readable() -> None:
+    with over_http("teams") as (server, made):
+        made.send(WORST)
+    assert HOSTILE[:40] in "".join(values_of(server.requests[0].json))

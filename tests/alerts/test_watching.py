@@ -316,7 +316,7 @@ def test_trying_the_routes_sends_a_message_that_says_so(
     ("change", "problem"),
     [
         ({"routes": {}}, "routes: dictionary should have at least 1 item"),
-        ({"routes": {"a": {"channel": "pigeon"}}}, "routes.a.channel: there is no pigeon; there are webhook"),
+        ({"routes": {"a": {"channel": "pigeon"}}}, "routes.a.channel: there is no pigeon; there are slack"),
         ({"routes": {"a": {"channel": "webhook", "to": {}}}}, "routes.a.to.url: is missing; add it"),
         ({"owners": {"no_negative_balanse": "x"}}, "did you mean no_negative_balance"),
         ({"again_after": {"critical": "soon"}}, "again_after.critical: no length of time"),

@@ -6,7 +6,7 @@ What belongs here: the interface. What doesn't: any receiver.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
@@ -20,11 +20,15 @@ from orchestration.errors import RingfenceError
 
 
 class ChannelError(RingfenceError):
-    """The receiver didn't take the message. ``is_final``: sending the same again can't help, it has to be changed."""
+    """The receiver didn't take the message.
 
-    def __init__(self, message: str, *, is_final: bool = False) -> None:
+    ``is_final``: sending the same again can't help, it has to be changed. ``retry_after``: how many seconds the
+    receiver asks to wait.
+    """
+
+    def __init__(self, message: str, *, is_final: bool = False, retry_after: float | None = None) -> None:
         super().__init__(message)
-        self.is_final = is_final
+        self.is_final, self.retry_after = is_final, retry_after
 
 
 class ChannelSettings(BaseModel):
@@ -35,10 +39,12 @@ class ChannelSettings(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class ChannelServices:
-    """What a channel is given: the connectors' services (secrets, clock, HTTP), and the clock of incidents."""
+    """What a channel is given: the connectors' services (secrets, clock, HTTP), the clock of incidents, whose it is."""
 
     outside: Services
     now: Callable[[], datetime]
+    environment: str = ""
+    route: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +52,14 @@ class Sending:
     """One message on its way. ``key`` is the same each time it is tried, so that a receiver can drop repeats.
 
     ``line`` names what it is about: messages of one line belong together (a thread, an incident at a pager).
+    ``is_test``: nothing is wrong, somebody tries the way.
     """
 
     key: str
     line: str
     occasion: Occasion
     content: Content
+    is_test: bool = False
 
 
 class Channel(ABC):
@@ -60,6 +68,10 @@ class Channel(ABC):
     settings_class: ClassVar[type[ChannelSettings]]
     takes_acknowledgements: ClassVar[bool] = False
     """Whether the receiver is told that somebody has taken note, so that it calls nobody else."""
+    keeps_states: ClassVar[bool] = False
+    """Whether the receiver keeps the state of each incident, and groups them itself: it is told of them one by one."""
+    forgets: ClassVar[bool] = False
+    """Whether the receiver forgets what it isn't told again: after every look it is told what stands (``refresh``)."""
 
     def __init__(self, settings: ChannelSettings, services: ChannelServices) -> None:  # noqa: ARG002
         self.services = services
@@ -71,3 +83,6 @@ class Channel(ABC):
     @abstractmethod
     def check(self) -> str:
         """Say, without sending anything to anybody, that the receiver is there; raise ChannelError if it isn't."""
+
+    def refresh(self, standing: Sequence[Sending]) -> None:  # noqa: B027 (most receivers forget nothing)
+        """Tell a receiver that forgets which of the incidents that it was told of stand; raise as ``send`` does."""

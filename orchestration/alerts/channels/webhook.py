@@ -14,13 +14,13 @@ from datetime import datetime
 from typing import ClassVar
 
 from orchestration.alerts.channels.base import Channel, ChannelServices, ChannelSettings, Sending
-from orchestration.alerts.channels.posting import as_bytes, post
+from orchestration.alerts.channels.posting import PostingSettings, as_bytes, post, reach
 from orchestration.connectors.secrets import Address, VariableName
 
 _EPOCH = datetime(1970, 1, 1)
 
 
-class WebhookSettings(ChannelSettings):
+class WebhookSettings(PostingSettings):
     """Where to post, and the variable with the secret that signs."""
 
     url: Address
@@ -42,16 +42,16 @@ class WebhookChannel(Channel):
         self._post(as_bytes({"key": sending.key, "line": sending.line, **content}), sending.key)
 
     def check(self) -> str:
-        """The secret is there; nothing is posted, since a receiver would take it for an alert."""
+        """The secret is there and the receiver too; nothing is posted, since it would be taken for an alert."""
         self.services.outside.secrets.read(self.settings.secret_variable)
-        return "its secret is set; 'ringfence alerts test' posts to it"
+        return f"{reach(self.services, self.settings.url, self.settings.seconds)} can be reached, the secret is set"
 
     def _post(self, body: bytes, key: str) -> None:
         seconds = str(int((self.services.now() - _EPOCH).total_seconds()))
         secret = self.services.outside.secrets.read(self.settings.secret_variable)
         signature = sign(secret, seconds, body)
         headers = {"x-ringfence-signature": f"t={seconds},v1={signature}", "x-ringfence-key": key}
-        post(self.services, self.settings.url, body, headers)
+        post(self.services, self.settings.url, body, headers, self.settings.seconds)
 
 
 def sign(secret: str, seconds: str, body: bytes) -> str:
