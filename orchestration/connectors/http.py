@@ -7,9 +7,10 @@ answer means.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from itertools import chain
 from typing import Any, TypeVar
 from urllib.parse import urlencode, urlsplit
 
@@ -19,7 +20,7 @@ from pyrate_limiter import Duration, Limiter, Rate
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
 
 from orchestration.connectors.base import Services
-from orchestration.connectors.errors import AnswerError, StatusError, UnreachableError
+from orchestration.connectors.errors import AnswerError, LimitError, StatusError, UnreachableError
 from orchestration.connectors.limits import Limits
 
 TRANSIENT_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
@@ -208,11 +209,10 @@ class HttpClient:
     def _response(self, response: urllib3.BaseHTTPResponse, place: str, deadline: float, *, decode: bool) -> Response:
         status = response.status
         received, parts = 0, []
-        for chunk in response.stream(_CHUNK, decode_content=decode):
+        for chunk in self._chunks(response, f"the answer to {place}", decode=decode):
             received += len(chunk)
             self._time_left(deadline, place)
             self.limits.check_size(received, f"the answer to {place}")
-            self.limits.check_ratio(response.tell(), received, f"the answer to {place}")
             parts.append(chunk)
         data = b"".join(parts)
         if 200 <= status < 300:
@@ -224,6 +224,20 @@ class HttpClient:
             raise AnswerError(f"{place}: redirected (status {status})", "configure the address it redirects to")
         hint = "check the credentials and their rights" if status in (401, 403) else "check address and settings"
         raise StatusError(f"{place}: status {status}{_shown(data)}", hint, status, data)
+
+    def _chunks(self, response: urllib3.BaseHTTPResponse, place: str, *, decode: bool) -> Iterator[bytes]:
+        """The body, decompressed within the limits: urllib3 doesn't count what came of an answer sent in chunks."""
+        if not decode or response.headers.get("content-encoding", "").lower() != "gzip":
+            yield from response.stream(_CHUNK, decode_content=decode)
+            return
+        compressed = response.stream(_CHUNK, decode_content=False)
+        try:
+            if first := next(compressed, b""):
+                yield from self.limits.gunzip(chain([first], compressed), place)
+        except LimitError:
+            raise
+        except AnswerError as error:
+            raise AnswerError(f"{place}: its compression is damaged", "see what answers there") from error
 
     def _pause(self, seconds: float, deadline: float, place: str) -> None:
         if self.services.clock.monotonic() + seconds > deadline:

@@ -117,6 +117,25 @@ def test_other_statuses_are_not_tried_again(server: web.Web, sleeper: Sleeper, s
     assert len(server.requests) == 1
 
 
+def in_chunks(data: bytes, **headers: str) -> web.Answer:
+    return web.Answer(b"%x\r\n%s\r\n0\r\n\r\n" % (len(data), data), 200, {"transfer-encoding": "chunked", **headers})
+
+
+def test_an_answer_in_chunks_is_read_and_bounded_like_another(server: web.Web, sleeper: Sleeper) -> None:
+    asked = client(server, sleeper)
+    asked.limits = Limits(max_megabytes=3)
+    server.fault = lambda *_: in_chunks(b'["' + b"x" * 2_000_000 + b'"]')
+    assert len(asked.get_json()[0]) == 2_000_000
+    bomb = gzip.compress(b'["' + b"x" * 2_000_000 + b'"]', mtime=0)
+    server.fault = lambda *_: in_chunks(bomb, **{"content-encoding": "gzip"})
+    with pytest.raises(LimitError, match="more than 200 times its size"):
+        asked.get_json()
+    server.fault = lambda *_: in_chunks(gzip.compress(b'{"all": "well"}', mtime=0), **{"content-encoding": "gzip"})
+    assert asked.get_json() == {"all": "well"}
+    server.fault = lambda *_: web.Answer(b"", 200, {"content-encoding": "gzip"})
+    assert asked.request("GET") == b""
+
+
 def test_answers_are_bounded_while_they_are_read(server: web.Web, sleeper: Sleeper) -> None:
     server.fault = lambda *_: web.Answer(gzip.compress(b"x" * 50_000_000, mtime=0), 200, {"content-encoding": "gzip"})
     with pytest.raises(LimitError, match=r"larger than 1 MB.*raise limits.max_megabytes"):
