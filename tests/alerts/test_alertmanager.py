@@ -312,6 +312,15 @@ def test_what_is_no_alertmanager_is_said() -> None:
             made.refresh([])
 
 
+def test_thousands_that_stand_are_told_again_and_resolved(manager: Alertmanager) -> None:
+    alerts = made(manager)
+    standing = [sending(told(number=number, affected=f"account {number:016}")) for number in range(1500)]
+    for _ in range(2):
+        alerts.refresh(standing)
+    alerts.refresh(standing[:1])
+    assert manager.seen()["reserves_cover_liabilities BTC"]["labels"]["subject"] == "account 0000000000000000"
+
+
 def test_many_alerts_go_out_in_parts() -> None:
     with web.serving(lambda request: web.Answer([] if request.method == "GET" else b"")) as server:
         made = channel("alertmanager", urls=[server.url])
