@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cache
 from graphlib import TopologicalSorter
@@ -122,12 +122,18 @@ def _parsed(sql: str) -> duckdb.Statement:
     return duckdb.extract_statements(sql)[0]
 
 
-def build_models(connection: duckdb.DuckDBPyConnection, names: Sequence[str], *, is_whole: bool = True) -> None:
-    """Build these models and all they are built from, in place of what was built before.
+def build_models(
+    connection: duckdb.DuckDBPyConnection,
+    names: Sequence[str],
+    *,
+    is_whole: bool = True,
+    only: Collection[str] | None = None,
+) -> None:
+    """Build these models and all they are built from (of those ``only`` some, if given), in place of what was built.
 
     Unless ``is_whole``, what is kept from run to run is continued (``policy.build_plan`` must say so too).
     """
-    models = with_parents(names)
+    models = [model for model in with_parents(names) if only is None or model.name in only]
 
     def execute(sql: str) -> None:
         connection.execute(_parsed(sql))

@@ -10,11 +10,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
 from orchestration.checks import CHECKS, Kind
+from orchestration.warehouse.compiled import DATABASE
 from tests.support.small_exchange import (
     LAST_DAY,
     LONG_AGO,
@@ -26,7 +29,7 @@ from tests.support.small_exchange import (
     days,
     healthy_exchange,
 )
-from tests.support.warehouse import Warehouse, build_warehouse
+from tests.support.warehouse import Warehouse, build_warehouse, rebuild_changed
 
 PUBLISHED_CHECKS = [check.name for check in CHECKS if check.kind is not Kind.INTEGRITY]
 Finding = tuple[str, date, str, str | None]
@@ -53,12 +56,24 @@ def once(check: str, subject: str, day: str, asset: str | None = None) -> Expect
     return Expected(check, subject, day, day, asset)
 
 
+BUILT = " ".join([*PUBLISHED_CHECKS, "evidence__row"])
+
+
+@cache
+def healthy_build() -> tuple[bytes, Tables]:
+    """The build file of the healthy exchange with everything built, and the rows it was built from."""
+    rows = healthy_exchange().tables()
+    with TemporaryDirectory() as folder:
+        built = build_warehouse(Path(folder), rows, first_date="2022-01-01", last_date=LAST_DAY, select=BUILT)
+        return built.path.read_bytes(), rows
+
+
 def find_all(folder: Path, exchange: SmallExchange) -> tuple[Warehouse, set[Finding]]:
-    """Build the exchange and return the warehouse with what its published checks found."""
-    rows = exchange.tables()
-    warehouse = build_warehouse(
-        folder, rows, first_date="2022-01-01", last_date=LAST_DAY, select=" ".join([*PUBLISHED_CHECKS, "evidence__row"])
-    )
+    """Build what of the exchange isn't as in the healthy one; return the warehouse and what its checks found."""
+    built, healthy = healthy_build()
+    path = folder / f"{DATABASE}.duckdb"
+    path.write_bytes(built)
+    warehouse = rebuild_changed(path, healthy, exchange.tables(), BUILT)
     union = " union all ".join(
         f"select '{check}' as check_name, as_of_date, subject_id, asset from findings.{check}"
         for check in PUBLISHED_CHECKS

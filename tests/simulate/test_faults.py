@@ -72,7 +72,7 @@ def test_what_is_planted_is_found_and_nothing_else(group: Group, tmp_path: Path)
 def ingestion(summary: SimulationSummary, folder: Path) -> Iterator[IntegrityBooks]:
     """Ingestion and the integrity models over a simulated landing zone."""
     models = {name: compiled_project()[name].sql for name in INTEGRITY}
-    with duckdb.connect(str(folder / f"{DATABASE}.duckdb")) as connection:
+    with duckdb.connect(str(folder / f"{DATABASE}.duckdb"), config={"threads": 1}) as connection:
         create_schemas(connection)
         write_policy(connection, load_policy())
         yield IntegrityBooks(Zone(summary.folder), connection, models)

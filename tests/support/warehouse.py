@@ -6,7 +6,8 @@ Rows are dicts of contract columns; what a test leaves out is null, except the m
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from functools import cache
@@ -24,6 +25,7 @@ from orchestration.pipeline.build_plan import plan_whole
 from orchestration.pipeline.run import RunContext, write_context
 from orchestration.policy import load_policy, write_policy
 from orchestration.warehouse import compiled
+from orchestration.warehouse.build_file import transaction
 from orchestration.warehouse.compiled import DATABASE
 
 Rows = Mapping[str, Sequence[Mapping[str, Any]]]
@@ -148,6 +150,34 @@ def build_warehouse(
 
 def build_models(path: Path, select: str) -> Warehouse:
     """Build the models named in ``select`` (separated by spaces) with all their parents in a filled build file."""
-    with duckdb.connect(str(path)) as connection:
-        compiled.build_models(connection, select.split())
+    _build(path, select.split())
     return Warehouse(path)
+
+
+def rebuild_changed(path: Path, before: Rows, after: Rows, select: str) -> Warehouse:
+    """Replace the rows that ``raw`` was built from by ``after``, and build of ``select`` what rests on other rows now.
+
+    Contract tables are replaced whole; a model that descends from none that changed stays as it was built.
+    """
+    changed = {name for name in after if after[name] != before.get(name, [])}
+    assert set(before) <= set(after)
+    with duckdb.connect(str(path)) as connection:
+        for name in sorted(changed):
+            connection.execute(f"delete from raw.{name}")
+            if after[name]:
+                insert_rows(connection, f"raw.{name}", table(name), after[name])
+    stale: set[str] = set()
+    for model in compiled.with_parents(select.split()):
+        if changed & set(_READS_RAW.findall(model.sql)) or stale & set(model.parents):
+            stale.add(model.name)
+    _build(path, sorted(stale), below=stale)
+    return Warehouse(path)
+
+
+_READS_RAW = re.compile(r'"raw"\."(\w+)"')
+
+
+def _build(path: Path, names: Sequence[str], below: Collection[str] | None = None) -> None:
+    # One thread and one transaction: on small books the rest costs more than the work.
+    with duckdb.connect(str(path), config={"threads": 1}) as connection, transaction(connection):
+        compiled.build_models(connection, names, only=below)
