@@ -26,7 +26,7 @@ LOCK_SECONDS = 30
 """So long one writer waits for another; a look holds the lock for less than a second."""
 
 _WRITING, _SENDING = 7_263_001, 7_263_002
-"""Names of PostgreSQL's advisory locks."""
+"""Names of PostgreSQL's advisory locks; a schema, which is a store of its own, has its own."""
 
 METADATA = sa.MetaData()
 
@@ -195,7 +195,8 @@ class Database:
             ) from error
 
         def is_taken() -> bool:
-            return bool(connection.exec_driver_sql(f"select pg_try_advisory_lock({_SENDING})").scalar_one())
+            sql = f"select pg_try_advisory_lock({_SENDING}, hashtext(current_schema()))"
+            return bool(connection.exec_driver_sql(sql).scalar_one())
 
         try:
             yield is_taken
@@ -228,14 +229,15 @@ def _unreadable(error: Exception) -> StoreError:
     return StoreError(f"the store of alerts can't be read ({_line(error)}); see that its database runs")
 
 
-def _engine(url: str) -> sa.Engine:
-    backend = sa.make_url(url).get_backend_name()
+def _engine(address: str) -> sa.Engine:
+    url = sa.make_url(address)
+    backend = url.get_backend_name()
     if backend == "sqlite":
         return sa.create_engine(url, connect_args={"timeout": LOCK_SECONDS})
     if backend != "postgresql":
-        raise ConfigurationError(
-            f"the store of alerts can't be opened: {backend} isn't known; give SQLite or PostgreSQL"
-        )
+        raise ConfigurationError(f"the store of alerts can't be opened: it is in SQLite or PostgreSQL, not {backend}")
+    if url.drivername == backend:  # SQLAlchemy's own choice is a driver that isn't among the requirements
+        url = url.set(drivername="postgresql+psycopg2")
     return sa.create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": 10})
 
 
@@ -243,7 +245,7 @@ def _take_turn(connection: sa.Connection) -> None:
     """Begin a transaction that writes, once no other one does."""
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql(f"set local lock_timeout = '{LOCK_SECONDS}s'")
-        connection.exec_driver_sql(f"select pg_advisory_xact_lock({_WRITING})")
+        connection.exec_driver_sql(f"select pg_advisory_xact_lock({_WRITING}, hashtext(current_schema()))")
     else:
         connection.exec_driver_sql("begin immediate")
 
