@@ -52,9 +52,16 @@ def told(**changes: Any) -> Told:
     return Told(**(values | changes))
 
 
-def sending(*contents: Told, occasion: Occasion = Occasion.OPENED, is_test: bool = False, **changes: Any) -> Sending:
+def sending(
+    *contents: Told,
+    occasion: Occasion = Occasion.OPENED,
+    is_test: bool = False,
+    line: str = "ffff:7",
+    place: int = 0,
+    **changes: Any,
+) -> Sending:
     content = Content("production", occasion, contents or (told(),), **changes)
-    return Sending("hook:ffff:7:0", "ffff:7", occasion, content, is_test)
+    return Sending(f"hook:{line}:{place}", line, occasion, content, is_test)
 
 
 def channel(
@@ -83,6 +90,10 @@ LONG = told(
     runbook="https://wiki.example.org/" + "r" * 900,
 )
 WORST = sending(
-    *[LONG] * 10, grouped_by="one asset", more=12_345, explains=tuple(f"{HOSTILE} {'y' * 300}" for _ in range(200))
+    *[LONG] * 10,
+    line="prod:asset:COIN 不足 🪙 @everyone",
+    grouped_by="one asset",
+    more=12_345,
+    explains=tuple(f"{HOSTILE} {'y' * 300}" for _ in range(200)),
 )
 """Ten incidents with long texts that try to be markup, many more, and two hundred that they explain."""

@@ -61,9 +61,7 @@ def test_messages_of_one_incident_are_one_conversation() -> None:
         made = email(mail.port)
         made.send(sending())
         made.send(sending())
-        resolved = sending(occasion=Occasion.RESOLVED)
-        object.__setattr__(resolved, "key", "hook:ffff:7:1")
-        made.send(resolved)
+        made.send(sending(occasion=Occasion.RESOLVED, place=1))
     first, again, last = (message for _, message in mail.taken)
     assert first["Subject"] == "production: [critical] reserves_cover_liabilities BTC: new"
     assert first["Message-ID"] == again["Message-ID"], "the same message tried again can be told to be the same"

@@ -64,9 +64,7 @@ def test_severities_are_called_as_the_file_says(server: web.Web) -> None:
 
 def test_the_longest_message_fits_and_a_runbook_that_is_no_address_is_no_link(server: web.Web) -> None:
     pager(server).send(WORST)
-    long = sending(told(runbook="see the blue folder"))
-    object.__setattr__(long, "line", "x" * 300)
-    pager(server).send(long)
+    pager(server).send(sending(told(runbook="see the blue folder"), line="x" * 300))
     worst, no_link = (request.json for request in server.requests)
     assert len(worst["payload"]["summary"]) == 1024
     assert "12,345 more" in worst["payload"]["custom_details"]["besides"]

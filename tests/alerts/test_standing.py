@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from orchestration import cli
 from orchestration.alerts.choosing import Choice
 from orchestration.alerts.configuration import load_alerts
 from orchestration.alerts.incidents import silenced
@@ -166,7 +167,9 @@ def test_a_receiver_that_asks_to_wait_is_left_alone_for_so_long(tmp_path: Path) 
         assert [one.error for one in looks.look(MORNING + timedelta(minutes=31)).delivered] == [None]
 
 
-def test_an_incident_of_no_route_is_told_in_so_many_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_incident_of_no_route_is_told_in_so_many_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     with web.serving(lambda _: web.Answer(b"")) as hook:
         to = {"url": hook.url, "secret_variable": "HOOK_SECRET"}
         looks = Looks(tmp_path, hook={"channel": "webhook", "to": to, "when": {"checks": ["no_negative_balance"]}})
@@ -177,6 +180,12 @@ def test_an_incident_of_no_route_is_told_in_so_many_words(tmp_path: Path, monkey
             "no route takes incident 2 (reserves_cover_liabilities); give it one, or leave it out",
         )
         assert looks.look(MORNING + timedelta(minutes=1)).problems == ()
+        looks.warehouse.publish(
+            BREACH, SHORT, ("prices_agree", "reconciliation", "warning", "asset", "BTC", "BTC", "1")
+        )
+        places = ["--alerts", str(looks.file), "--warehouse", str(looks.warehouse.paths.root)]
+        assert cli._invoke(["alerts", "look", *places]) == 1
+        assert "(prices_agree); give it one, or leave it out" in capsys.readouterr().err
         looks.section["nobody_is_told"] = [{"checks": ["ledger_balances"]}]
         looks.warehouse.publish(BREACH, ("ledger_balances", "integrity", "critical", "transaction", "t", "USD", "1"))
         assert looks.look(MORNING + timedelta(minutes=2)).problems == ()

@@ -14,7 +14,19 @@ from orchestration.alerts.told import Content, Told
 
 _LENGTHS = (4000, 2000, 1000, 600, 400, 250, 150, 100, 80, 60)
 """How long the parts of an incident may be, tried in turn; after that fewer incidents are told."""
-_LONG = ("asset", "what", "how_much", "since", "affected", "changed", "query", "command", "owner", "runbook")
+_LONG = (
+    "asset",
+    "what",
+    "how_much",
+    "since",
+    "affected",
+    "changed",
+    "query",
+    "command",
+    "owner",
+    "runbook",
+    "follows_from",
+)
 _EXPLAINED = 10
 _T = TypeVar("_T")
 

@@ -1,8 +1,8 @@
 """Any receiver that takes JSON over HTTP, signed so that it can tell who sent it.
 
 The body is the message's content with its ``key``; the header ``x-ringfence-signature`` is ``t=<seconds>,v1=<hex>``,
-HMAC-SHA256 with the shared secret over ``<seconds>.<body>``, and ``x-ringfence-key`` repeats the key. A receiver checks
-the signature and that the time is recent, and drops a key that it has seen.
+HMAC-SHA256 with the shared secret over ``<seconds>.<body>``, and ``x-ringfence-key`` repeats the key, percent-encoded
+where it isn't ASCII. A receiver checks the signature and that the time is recent, and drops a key that it has seen.
 """
 
 from __future__ import annotations
@@ -10,14 +10,17 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import string
 from datetime import datetime
 from typing import ClassVar
+from urllib.parse import quote
 
 from orchestration.alerts.channels.base import Channel, ChannelServices, ChannelSettings, Sending
 from orchestration.alerts.channels.posting import PostingSettings, as_bytes, post, reach
 from orchestration.connectors.secrets import Address, VariableName
 
 _EPOCH = datetime(1970, 1, 1)
+_ASCII = string.punctuation + " "
 
 
 class WebhookSettings(PostingSettings):
@@ -50,7 +53,7 @@ class WebhookChannel(Channel):
         seconds = str(int((self.services.now() - _EPOCH).total_seconds()))
         secret = self.services.outside.secrets.read(self.settings.secret_variable)
         signature = sign(secret, seconds, body)
-        headers = {"x-ringfence-signature": f"t={seconds},v1={signature}", "x-ringfence-key": key}
+        headers = {"x-ringfence-signature": f"t={seconds},v1={signature}", "x-ringfence-key": quote(key, safe=_ASCII)}
         post(self.services, self.settings.url, body, headers, self.settings.seconds)
 
 
