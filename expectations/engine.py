@@ -29,6 +29,8 @@ from great_expectations.expectations.expectation import ColumnMapExpectation
 
 from expectations.data_docs import make_self_contained, write_gate_index, write_index
 from expectations.rules import Rule, RuleOutcome, TableSuite
+from orchestration.keyed_hashes import process_hashing, without_values
+from orchestration.safe_text import one_line
 from orchestration.warehouse.build_file import configuration
 
 
@@ -151,8 +153,13 @@ def _raised(result: Any) -> str | None:
     entries = [info] if "raised_exception" in info else [value for value in info.values() if isinstance(value, dict)]
     for entry in entries:
         if entry.get("raised_exception"):
-            return " ".join(str(entry.get("exception_message")).split())[:500]
+            return _without_values(str(entry.get("exception_message")))
     return None
+
+
+def _without_values(text: str) -> str:
+    """An engine's message, which ends in pages, logs and alerts."""
+    return one_line(without_values(text, process_hashing()))[:500]
 
 
 def _outcome(stage: str, rule: Rule, result: Any) -> RuleOutcome:
@@ -185,7 +192,7 @@ def _outcome_without_result(stage: str, rule: Rule, error: Exception) -> RuleOut
         is_error=True,
         rows_checked=None,
         unexpected=None,
-        observed=" ".join(str(error).split())[:500],
+        observed=_without_values(str(error)),
     )
 
 

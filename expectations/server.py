@@ -13,7 +13,6 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import traceback
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from queue import SimpleQueue
@@ -21,6 +20,7 @@ from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 from expectations.rules import ENTRY, Failure, PagesWritten, Question
+from orchestration.keyed_hashes import error_text, traceback_text
 
 if TYPE_CHECKING:
     from expectations.engine import Evaluation
@@ -49,7 +49,7 @@ def _attempt(action: Callable[[], Any]) -> Any:
     try:
         return action()
     except Exception as error:  # noqa: BLE001 (whoever asked decides what follows from it)
-        return Failure(f"{type(error).__name__}: {' '.join(str(error).split())}", traceback.format_exc())
+        return Failure(error_text(error), traceback_text(error))
 
 
 def _answer(connection: Connection, question: Question) -> None:

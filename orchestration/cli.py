@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import sys
-import traceback
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -22,7 +21,8 @@ from orchestration.cli_options import listed, optional_day, optional_moment, req
 from orchestration.cli_sources import sources_app
 from orchestration.errors import ConfigurationError, RingfenceError
 from orchestration.reading.formats import OutputFormat
-from orchestration.settings import checked_memory_limit
+from orchestration.safe_text import one_line, printable
+from orchestration.settings import checked_memory_limit, keep_files_private
 
 if TYPE_CHECKING:
     from orchestration.runner import RunResult
@@ -69,7 +69,8 @@ def _listed_numbers(text: str) -> tuple[int, ...]:
 
 def _print_lines(lines: list[str]) -> None:
     for line in lines:
-        typer.echo(line)
+        # A line break within one could pass for a line of ours.
+        typer.echo(printable(line).replace("\n", "\\n"))
 
 
 @app.command()
@@ -103,7 +104,7 @@ def _end_of_run(settings: Settings, result: RunResult, first: date, last: date, 
     _alert(settings, result, last)
     if result.status is ExitStatus.ERROR:
         if verbose and result.traceback:
-            typer.echo(result.traceback, err=True)
+            typer.echo(printable(result.traceback), err=True)
         raise RingfenceError(result.message)
     _print_lines(summary_lines(settings.paths, result, first, last))
     if result.status is not ExitStatus.PASSED:
@@ -255,7 +256,7 @@ def asof(
     if format_ is not OutputFormat.TABLE:
         write_rows(rows, format_)
         if silence:
-            typer.echo(silence, err=True)
+            typer.echo(printable(silence), err=True)
         return
     if silence:
         typer.echo(silence)
@@ -500,19 +501,23 @@ def bench_speed(
 
 
 def _one_line(message: str) -> str:
-    return f"ringfence: {' '.join(message.split())}"
+    return f"ringfence: {one_line(message)}"
 
 
 def _fail(message: str, status: int) -> int:
     typer.echo(_one_line(message), err=True)
-    if _State.verbose:
-        traceback.print_exc()
+    error = sys.exception()
+    if _State.verbose and error is not None:
+        from orchestration.keyed_hashes import traceback_text
+
+        typer.echo(traceback_text(error), err=True)
     return status
 
 
 def _invoke(arguments: list[str]) -> int:
     """Run a command and return its exit status; every error becomes one line on stderr."""
     _State.verbose = False
+    before = keep_files_private()
     try:
         result = app(arguments, standalone_mode=False, prog_name="ringfence")
     except typer.TyperException as error:
@@ -528,7 +533,11 @@ def _invoke(arguments: list[str]) -> int:
         return 0
     except Exception as error:  # noqa: BLE001 (the last line of defence: one line, a traceback for those who ask)
         hint = "" if _State.verbose else "; --verbose shows where"
-        return _fail(f"{type(error).__name__}: {error}{hint}", 1)
+        from orchestration.keyed_hashes import error_text
+
+        return _fail(f"{error_text(error)}{hint}", 1)
+    finally:
+        os.umask(before)
     return result if isinstance(result, int) else 0
 
 

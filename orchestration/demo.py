@@ -55,6 +55,7 @@ def run_demo(out: Path) -> list[str]:
     simulation = simulate(SCENARIO, out / "landing", accounts=ACCOUNTS, seed=SEED)
     settings = from_environment(landing=out / "landing", warehouse=out / "warehouse")
     result = run_days(settings, simulation.first_date, simulation.last_date)
-    summary = summary_lines(settings.paths, result, simulation.first_date, simulation.last_date)
+    days = (simulation.first_date, simulation.last_date)
+    summary = summary_lines(settings.paths, result, *days, names_all=True)
     told = f"{simulation.entries:,} ledger entries of a made-up exchange, {simulation.first_date} to "
     return [f"{told}{simulation.last_date}", "", *summary, "", *_planted_lines(simulation.truth, settings.paths)]

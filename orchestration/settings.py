@@ -18,11 +18,13 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 DBT_PROJECT = REPOSITORY / "dbt_project"
 BUILD_FILE_NAME = "ringfence_build.duckdb"
 MEMORY_LIMIT = "RINGFENCE_MEMORY_LIMIT"
+HASH_KEY = "RINGFENCE_HASH_KEY"
 VARIABLES = (
     "RINGFENCE_ALERTS",
     "RINGFENCE_BUILD_FILE",
     "RINGFENCE_BUILD_FILES_KEPT",
     "RINGFENCE_DAGSTER_RUNS_KEPT",
+    HASH_KEY,
     "RINGFENCE_LANDING",
     MEMORY_LIMIT,
     "RINGFENCE_POLICY",
@@ -179,6 +181,11 @@ def checked_memory_limit(text: str | None) -> str | None:
     if text is not None and not re.fullmatch(r"[1-9][0-9]*(\.[0-9]+)? ?[KMGT]i?B", text, re.IGNORECASE):
         raise ConfigurationError(f"memory limit {text!r} ({MEMORY_LIMIT} or --memory-limit) is none; write e.g. 6GB")
     return text
+
+
+def keep_files_private() -> int:
+    """Let nobody else read or enter what this process creates, whatever the user's umask; return the one before."""
+    return os.umask(0o077)
 
 
 def child_environment(settings: Settings) -> dict[str, str]:

@@ -45,10 +45,12 @@ class Finding:
     as_of_date: date
     check_name: str
     severity: str
+    subject_type: str
     subject_id: str
     asset: str | None
     impact_usd: Decimal | None
     message: str
+    observed: str | None
 
 
 def existing_models(connection: duckdb.DuckDBPyConnection) -> set[str]:
@@ -219,7 +221,7 @@ def critical_findings(
     names = ", ".join(quoted(kind) for kind in kinds)
     rows = connection.execute(
         f"""
-        select as_of_date, check_name, severity, subject_id, asset, impact_usd, message
+        select as_of_date, check_name, severity, subject_type, subject_id, asset, impact_usd, message, observed
         from {table}
         where severity = 'critical' and kind in ({names})
             and ($first_date is null or as_of_date >= $first_date)

@@ -84,7 +84,7 @@ class Judge:
         except (EOFError, OSError) as error:
             raise self._is_gone() from error
         if isinstance(answer, Failure):
-            raise JudgeError(f"expectations: {answer.message}") from RuntimeError(answer.traceback)
+            raise JudgeError(f"expectations: {answer.message}") from JudgeError(answer.traceback)
         return answer
 
 

@@ -1,6 +1,7 @@
 """The steps of a run in order, each a plain function of the settings; state passes through the build file.
 
 prepare_run, load_incoming for every table, build_integrity_findings, entry gate, build_warehouse, exit gate, publish.
+What fails in a step in an unforeseen way fails without the values that it met, since Dagster keeps what failed.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from datetime import date
 from orchestration import landing, progress
 from orchestration.connectors.delivery import finish_deliveries
 from orchestration.contract import TABLES, Table
+from orchestration.keyed_hashes import errors_without_values
 from orchestration.landing import TableLoad
 from orchestration.pipeline.build_plan import close_plan, open_plan, plan_whole
 from orchestration.pipeline.gates import GateResult, context_of, entry_gate, exit_gate
@@ -32,6 +34,7 @@ _INNER_LAYERS = ("staging", "intermediate", "findings", "evidence")
 _INNER_TESTS = tuple(f"fqn:ringfence.{layer},resource_type:test" for layer in _INNER_LAYERS)
 
 
+@errors_without_values()
 def prepare_run(settings: Settings, run_id: str, first_date: date, last_date: date) -> RunContext:
     """Open a run over those days: clear what a killed one left, write its policy and context.
 
@@ -66,13 +69,14 @@ def load_incoming(settings: Settings, tables: Sequence[Table]) -> Generator[Tabl
 
     The build file stays open until the last one is asked for; close the generator if that may not come.
     """
-    with build_connection(settings.paths.build_file) as connection:
+    with errors_without_values(), build_connection(settings.paths.build_file) as connection:
         run = read_context(connection)
         for table in tables:
             progress.report("reading", table.name)
             yield landing.load_table(connection, settings.landing, table, run.last_date, run.run_id)
 
 
+@errors_without_values()
 def build_integrity_findings(settings: Settings) -> list[NodeResult]:
     """Build the integrity models over this run's delivery."""
     return run_dbt(
@@ -85,6 +89,7 @@ def build_integrity_findings(settings: Settings) -> list[NodeResult]:
     )
 
 
+@errors_without_values()
 def build_warehouse(settings: Settings) -> list[NodeResult]:
     """Build everything from staging to findings from the accepted rows, with dbt's tests.
 
@@ -106,6 +111,7 @@ def build_warehouse(settings: Settings) -> list[NodeResult]:
     return results
 
 
+@errors_without_values()
 def judge_delivery(settings: Settings) -> GateResult:
     """The entry gate. If it refuses the delivery, what was found is published at once, beside the last good marts."""
     progress.report("entry gate", "expectations on what was delivered")
@@ -116,6 +122,7 @@ def judge_delivery(settings: Settings) -> GateResult:
     return result
 
 
+@errors_without_values()
 def judge_warehouse(settings: Settings) -> GateResult:
     """The exit gate."""
     progress.report("exit gate", "expectations on what leaves")
@@ -127,6 +134,7 @@ def _snapshot_name(paths: WarehousePaths) -> str:
     return f"{run.calendar_last_date}_{run.run_id}"
 
 
+@errors_without_values()
 def publish_run(settings: Settings) -> Publication:
     """Publish marts and audit as they were just built and judged."""
     paths = settings.paths
@@ -151,6 +159,7 @@ def record_failure(settings: Settings, run_id: str, message: str) -> None:
         close_run(connection, run_id, ExitStatus.ERROR, message)
 
 
+@errors_without_values()
 def accepted_row_counts(settings: Settings) -> dict[str, int]:
     """Rows accepted so far, by table of the contract."""
     with build_connection(settings.paths.build_file) as connection:
@@ -158,6 +167,7 @@ def accepted_row_counts(settings: Settings) -> dict[str, int]:
         return dict(connection.execute(counts).fetchall())
 
 
+@errors_without_values()
 def verdict_of_run(settings: Settings) -> Verdict:
     """What the standing findings say of the run under way, once all that shows them has been written."""
     settle()

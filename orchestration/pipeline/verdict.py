@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import duckdb
 
 from orchestration.checks import Kind, checks_by_name
+from orchestration.keyed_hashes import affected, process_hashing, sentence
 from orchestration.pipeline.findings import PUBLISHED_STAGE, STAGED_TABLE, Finding, critical_findings
 from orchestration.pipeline.run import ExitStatus, RunContext
 
@@ -36,11 +37,15 @@ def worst_of_each_check(findings: Sequence[Finding]) -> list[Finding]:
 
 
 def _one_line(finding: Finding) -> str:
-    subject = finding.subject_id if finding.asset is None else f"{finding.subject_id} {finding.asset}"
+    """The finding as logs may show it: nobody is named."""
+    hashing = process_hashing()
+    subject = affected(finding.subject_type, finding.subject_id, hashing)
+    subject += f" {finding.asset}" if finding.asset is not None else ""
+    said = sentence(finding.subject_type, finding.subject_id, finding.message, finding.observed, hashing)
     # Money is at stake in what a check finds about the exchange, not in what a file looks like.
     check = checks_by_name().get(finding.check_name)
     at_stake = "" if check is not None and check.kind is Kind.INTEGRITY else f" ({amount_in_usd(finding)})"
-    return f"{finding.as_of_date} {finding.check_name} {subject}{at_stake}: {finding.message}"
+    return f"{finding.as_of_date} {finding.check_name} {subject}{at_stake}" + (f": {said}" if said else "")
 
 
 def _named(findings: Sequence[Finding]) -> str:

@@ -1,4 +1,8 @@
-"""Results as people and programs want them: a table, JSON or CSV. Amounts are exact text in each of them."""
+"""Results as people and programs want them: a table, JSON or CSV. Amounts are exact text in each of them.
+
+Values come from outside. In a table, control characters are spelled out; in JSON they are escaped; in CSV, texts that a
+spreadsheet would take for a formula begin with an apostrophe (``safe_text.csv_text``), numbers stay numbers.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +16,7 @@ from typing import Any, TextIO
 
 from orchestration.reading.formats import OutputFormat
 from orchestration.reading.published import Rows
+from orchestration.safe_text import csv_text, escaped_in_json, printable
 
 _PIPED_WIDTH = 200
 
@@ -53,16 +58,21 @@ def plain(value: Any) -> Any:
 
 def _write_json(rows: Rows, stream: TextIO) -> None:
     objects = [dict(zip(rows.columns, map(plain, values), strict=True)) for values in rows.values]
-    json.dump(objects, stream, indent=2, ensure_ascii=False)
-    stream.write("\n")
+    text = json.dumps(objects, indent=2, ensure_ascii=False)
+    # Outside of strings JSON has no control character but line breaks.
+    stream.write(escaped_in_json(text) + "\n")
 
 
 def _write_csv(rows: Rows, stream: TextIO) -> None:
     writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(rows.columns)
+    writer.writerow(map(csv_text, rows.columns))
     for values in rows.values:
-        cells = (plain(value) for value in values)
-        writer.writerow([json.dumps(item) if isinstance(item, (list, dict)) else item for item in cells])
+        writer.writerow([_csv_cell(plain(value)) for value in values])
+
+
+def _csv_cell(value: Any) -> Any:
+    text = json.dumps(value, ensure_ascii=False) if isinstance(value, (list, dict)) else value
+    return csv_text(text) if isinstance(text, str) else text
 
 
 def _write_table(rows: Rows, stream: TextIO) -> None:
@@ -73,9 +83,9 @@ def _write_table(rows: Rows, stream: TextIO) -> None:
     table = Table(box=None, pad_edge=False, header_style="bold")
     numeric = [any(isinstance(values[n], (int, Decimal)) for values in rows.values) for n in range(len(rows.columns))]
     for name, is_numeric in zip(rows.columns, numeric, strict=True):
-        table.add_column(name, justify="right" if is_numeric else "left", overflow="fold")
+        table.add_column(printable(name), justify="right" if is_numeric else "left", overflow="fold")
     for values in rows.values:
-        table.add_row(*(Text(short_text(value)) for value in values))
+        table.add_row(*(Text(printable(short_text(value))) for value in values))
     Console(file=stream, width=None if stream.isatty() else _PIPED_WIDTH).print(table)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import duckdb
 
+from orchestration.keyed_hashes import affected, process_hashing, sentence
 from orchestration.pipeline.run import ExitStatus
 from orchestration.reading.published import fetch, has_table, published_connection
 from orchestration.runner import RunResult
@@ -58,7 +59,8 @@ def _worst(connection: duckdb.DuckDBPyConnection, first: date, last: date, *, in
     rows = fetch(
         connection,
         f"""
-        select count(*) over (partition by check_name) as number, check_name, as_of_date, impact_usd, message
+        select count(*) over (partition by check_name) as number, check_name, as_of_date, impact_usd, subject_type,
+            subject_id, asset, message, observed
         from audit.finding
         where {condition} and severity = 'critical' and $1 is not null and $2 is not null
         qualify row_number() over (
@@ -87,8 +89,35 @@ def _notice_lines(connection: duckdb.DuckDBPyConnection, run_id: str) -> list[st
     return [f"Left out of the landing zone: {total:,}", *(f"  {notice}" for notice, _ in rows), *more]
 
 
-def summary_lines(paths: WarehousePaths, result: RunResult, first: date, last: date) -> list[str]:
-    """The summary of a run, line by line."""
+def _worst_line(
+    number: int,
+    check: str,
+    day: date,
+    impact: Decimal | None,
+    subject_type: str,
+    subject_id: str,
+    asset: str | None,
+    message: str,
+    observed: str | None,
+    *,
+    names_all: bool,
+) -> str:
+    more = f" (and {number - 1:,} more)" if number > 1 else ""
+    at_stake = "" if impact is None else f" [{_usd(impact)}]"
+    if names_all:
+        return f"  {check} {day}{at_stake}: {message}{more}"
+    hashing = process_hashing()
+    said = sentence(subject_type, subject_id, message, observed, hashing)
+    about = affected(subject_type, subject_id, hashing) + (f" {asset}" if asset else "")
+    # A sentence about the exchange itself names its subject; one about a file doesn't.
+    named = said if said and subject_type != "file" else ": ".join(filter(None, (about, said)))
+    return f"  {check} {day}{at_stake}: {named}{more}"
+
+
+def summary_lines(
+    paths: WarehousePaths, result: RunResult, first: date, last: date, *, names_all: bool = False
+) -> list[str]:
+    """The summary of a run, line by line, as logs may keep it; ``names_all`` is for exchanges that are made up."""
     lines = [
         f"{_HEADLINES[result.status]} ({first} to {last})"
         if first != last
@@ -109,10 +138,7 @@ def summary_lines(paths: WarehousePaths, result: RunResult, first: date, last: d
         has_marts = has_table(connection, "marts", "fct_solvency_daily")
     if worst:
         lines.append("Worst findings, one for each check that fails:")
-        for number, check, day, impact, message in worst[:_WORST_SHOWN]:
-            more = f" (and {number - 1:,} more)" if number > 1 else ""
-            at_stake = "" if impact is None else f" [{_usd(impact)}]"
-            lines.append(f"  {check} {day}{at_stake}: {message}{more}")
+        lines += [_worst_line(*finding, names_all=names_all) for finding in worst[:_WORST_SHOWN]]
         if len(worst) > _WORST_SHOWN:
             lines.append(f"  and {len(worst) - _WORST_SHOWN} more checks")
     if warnings:

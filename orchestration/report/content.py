@@ -1,6 +1,9 @@
 """What the report says: rows of the published warehouse for one day. Amounts stay exact.
 
 What belongs here: queries. What doesn't: layout (``solvency.html.j2``), drawing (``chart``).
+
+A report leaves the house: of findings about somebody it holds a keyed hash and the amounts, and the query that finds them
+in the warehouse.
 """
 
 from __future__ import annotations
@@ -13,7 +16,9 @@ from typing import Any
 import duckdb
 
 from orchestration.errors import ConfigurationError
+from orchestration.keyed_hashes import PLAIN_SUBJECTS, affected, process_hashing, sentence
 from orchestration.reading.published import fetch, has_table
+from orchestration.sql import quoted
 
 Row = dict[str, Any]
 
@@ -128,7 +133,7 @@ def read_content(connection: duckdb.DuckDBPyConnection, day: date) -> ReportCont
         exclusions=_rows(connection, _EXCLUSIONS, day),
         exposures=_rows(connection, _EXPOSURES, day),
         waterfall=waterfall[0] if waterfall else None,
-        findings=_rows(connection, _FINDINGS, day),
+        findings=[_without_names(finding, day) for finding in _rows(connection, _FINDINGS, day)],
         sources=_rows(connection, _SOURCES),
         policy=_rows(
             connection,
@@ -139,6 +144,22 @@ def read_content(connection: duckdb.DuckDBPyConnection, day: date) -> ReportCont
         policy_hash=run["policy_hash"],
         inputs_hash=_inputs_hash(connection),
     )
+
+
+def _without_names(finding: Row, day: date) -> Row:
+    """The finding as a report shows it."""
+    kind, subject = finding["subject_type"], finding["subject_id"]
+    if kind in PLAIN_SUBJECTS:
+        return finding
+    hashing = process_hashing()
+    where = f"as_of_date = date '{day}' and check_name = {quoted(finding['check_name'])}"
+    return finding | {
+        "subject_id": affected(kind, subject, hashing),
+        "message": sentence(kind, subject, finding["message"], finding["observed"], hashing),
+        "evidence": f"select * from audit.finding where {where}",
+        "observed": None,
+        "expected": None,
+    }
 
 
 def _inputs_hash(connection: duckdb.DuckDBPyConnection) -> str:

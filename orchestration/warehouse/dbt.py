@@ -23,6 +23,8 @@ from pathlib import Path
 from typing import Any
 
 from orchestration.errors import RingfenceError
+from orchestration.keyed_hashes import process_hashing, without_values
+from orchestration.safe_text import one_line
 from orchestration.settings import BUILD_FILE_NAME, DBT_PROJECT, set_build_file
 
 _IGNORED_FOLDERS = {"target", "logs"}
@@ -166,7 +168,7 @@ def _invoke(
     ]
     result = dbtRunner(manifest=manifest, callbacks=[on_event] if on_event else []).invoke(full)
     if result.exception is not None:
-        raise DbtError(f"dbt {_command(arguments)} failed: {_one_line(str(result.exception))}")
+        raise DbtError(f"dbt {_command(arguments)} failed: {_said(str(result.exception))}")
     if not result.success and not getattr(result.result, "results", None):
         raise DbtError(f"dbt {_command(arguments)} failed")
     return result.result
@@ -176,8 +178,9 @@ def _command(arguments: Sequence[str]) -> str:
     return next(argument for argument in arguments if not argument.startswith("-"))
 
 
-def _one_line(text: str) -> str:
-    return " ".join(text.split())
+def _said(text: str) -> str:
+    """dbt's message in one line; what DuckDB stumbled on may be a customer's, and this ends in logs."""
+    return one_line(without_values(text, process_hashing()))
 
 
 @contextmanager
@@ -226,7 +229,7 @@ def run_dbt(
     with _connections_closed():
         outcome = _invoke(arguments, artefacts, manifest=parsed, on_event=on_event)
     results = [_node_result(item) for item in outcome.results]
-    failed = [f"{result.name}: {_one_line(result.message or result.status)}" for result in results if result.is_failure]
+    failed = [f"{result.name}: {_said(result.message or result.status)}" for result in results if result.is_failure]
     if failed:
         raise DbtError(f"dbt {command}: {len(failed)} of {len(results)} nodes failed: {'; '.join(failed[:5])}")
     return results
@@ -243,7 +246,7 @@ def compile_nodes(*, is_continued: bool = False) -> dict[str, Any]:
         arguments += ["--select", "resource_type:model", "resource_type:seed"]
         arguments += ["--vars", json.dumps({"is_continued": is_continued})]
         outcome = _invoke(arguments, Path(scratch), manifest=manifest())
-    failed = [f"{item.node.name}: {_one_line(item.message)}" for item in outcome.results if item.message]
+    failed = [f"{item.node.name}: {_said(item.message)}" for item in outcome.results if item.message]
     if any(_node_result(item).is_failure for item in outcome.results):
         raise DbtError(f"dbt compile: {'; '.join(failed[:5])}")
     built = ("model", "seed")
