@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from expectations.rules import ENTRY, Failure, PagesWritten, Question
 from orchestration.keyed_hashes import error_text, traceback_text
+from orchestration.settings import keep_files_private
 
 if TYPE_CHECKING:
     from expectations.engine import Evaluation
@@ -64,6 +65,7 @@ def _answer(connection: Connection, question: Question) -> None:
 
 def serve(connection: Connection) -> None:
     """Answer questions until whoever asks is gone."""
+    keep_files_private()
     questions: SimpleQueue[Question] = SimpleQueue()
     Thread(target=_listen, args=(connection, questions), daemon=True).start()
     import expectations.entry

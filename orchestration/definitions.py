@@ -14,7 +14,7 @@ from orchestration.defs.quality import accepted_rows, entry_checks, exit_asset, 
 from orchestration.defs.schedules import close_job, daily_schedule, pull_job, pull_schedule
 from orchestration.defs.sources import keys_by_table, pull_assets
 from orchestration.defs.warehouse import warehouse_assets
-from orchestration.settings import Settings, from_environment
+from orchestration.settings import Settings, from_environment, keep_files_private
 
 
 def build_defs(settings: Settings, *, first_date: date | None = None, last_date: date | None = None) -> dg.Definitions:
@@ -55,5 +55,6 @@ def build_defs(settings: Settings, *, first_date: date | None = None, last_date:
 
 @dg.definitions
 def defs() -> dg.Definitions:
-    """What ``dagster`` and ``dg`` load, from the environment's settings."""
+    """What ``dagster`` and ``dg`` load, from the environment's settings. The process is one of ours from then on."""
+    keep_files_private()
     return build_defs(from_environment())

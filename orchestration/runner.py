@@ -24,7 +24,7 @@ from orchestration.pipeline.judge import judge
 from orchestration.pipeline.run import ExitStatus
 from orchestration.pipeline.steps import record_failure
 from orchestration.policy import load_policy
-from orchestration.settings import Settings, child_environment
+from orchestration.settings import Settings, WarehousePaths, child_environment, close_to_others
 from orchestration.warehouse.build_file import build_connection
 from orchestration.warehouse.lock import warehouse_lock
 
@@ -161,7 +161,9 @@ def _require_folder(warehouse: Path) -> None:
         raise ConfigurationError(
             f"warehouse folder {warehouse} can't be used: {error.strerror}; choose another with --warehouse"
         ) from error
-    if not os.access(warehouse, os.W_OK):
+    if os.access(warehouse, os.W_OK):
+        close_to_others(WarehousePaths(warehouse))
+    else:
         raise ConfigurationError(
             f"warehouse folder {warehouse} can't be written to; give this user the right to, or choose another with"
             " --warehouse"

@@ -188,6 +188,13 @@ def keep_files_private() -> int:
     return os.umask(0o077)
 
 
+def close_to_others(paths: WarehousePaths) -> None:
+    """Let nobody else enter the folders of a warehouse that hold more than what is published, also those made before."""
+    for folder in (paths.build_file.parent, paths.dagster_home, paths.alerts_file.parent, paths.data_docs):
+        if folder.is_dir() and folder.stat().st_uid == os.getuid():
+            folder.chmod(0o700)
+
+
 def child_environment(settings: Settings) -> dict[str, str]:
     """The environment of a process that is to work with the same settings."""
     environment = {

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 from orchestration.alerts.incidents import Category, Incident, State
-from orchestration.alerts.told import Hashing
 from orchestration.alerts.wording import Wording
 from orchestration.checks import Severity
 from orchestration.errors import ConfigurationError
+from orchestration.keyed_hashes import Hashing
 
 
 @dataclass(frozen=True, slots=True)

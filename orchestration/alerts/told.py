@@ -6,8 +6,6 @@ incidents are told together (``wording``).
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import json
 import re
 import shlex
@@ -16,6 +14,8 @@ from dataclasses import asdict, dataclass
 from decimal import Decimal
 
 from orchestration.alerts.incidents import Category, Incident, Observation, Occasion
+from orchestration.keyed_hashes import PLAIN_SUBJECTS, Hashing
+from orchestration.sql import quoted
 
 _CATEGORY_WORDS = {
     Category.BAD_DATA: "the data is bad",
@@ -30,9 +30,6 @@ _OCCASION_WORDS = {
     Occasion.ACKNOWLEDGED: "acknowledged",
     Occasion.RESOLVED: "resolved",
 }
-_PLAIN_SUBJECTS = frozenset({"exchange", "in_kind_group", "asset", "month", "table", "check", "job", "figure", "group"})
-"""Kinds of subjects that name nobody, and neither do the sentences about them."""
-
 _NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
 
 
@@ -154,17 +151,6 @@ class Content:
         )
 
 
-class Hashing:
-    """Turns identifiers into keyed hashes: the same identifier always into the same one, and nobody can go back."""
-
-    def __init__(self, key: str) -> None:
-        self._key = key.encode()
-
-    def of(self, identifier: str) -> str:
-        """The hash of an identifier, short enough to be read out."""
-        return hmac.new(self._key, identifier.encode(), hashlib.sha256).hexdigest()[:16]
-
-
 def tell(
     incident: Incident,
     before: Incident | None,
@@ -181,7 +167,7 @@ def tell(
     ``causes``: incidents that it may follow from.
     """
     seen = incident.seen
-    is_named = seen.subject_type not in _PLAIN_SUBJECTS
+    is_named = seen.subject_type not in PLAIN_SUBJECTS
     affected = _affected(seen, hashing)
     return Told(
         fingerprint=hashing.of(seen.fingerprint),
@@ -221,7 +207,7 @@ def _short(incident: Incident, hashing: Hashing) -> str:
 
 
 def _affected(seen: Observation, hashing: Hashing) -> str:
-    is_named = seen.subject_type not in _PLAIN_SUBJECTS
+    is_named = seen.subject_type not in PLAIN_SUBJECTS
     return f"{seen.subject_type} {hashing.of(seen.subject_id) if is_named else in_a_line(seen.subject_id)}"
 
 
@@ -286,7 +272,6 @@ def _query(seen: Observation, *, is_named: bool) -> str:
     """The evidence, or, where it might name somebody, a query that finds it by the day and the check."""
     if seen.evidence and not is_named:
         return seen.evidence
-    asset = "" if seen.asset is None else " and asset = '" + in_a_line(seen.asset).replace("'", "''") + "'"
-    return (
-        f"select * from audit.finding where as_of_date = date '{seen.day}' and check_name = '{seen.check_name}'{asset}"
-    )
+    asset = "" if seen.asset is None else f" and asset = {quoted(in_a_line(seen.asset))}"
+    check = f"check_name = {quoted(seen.check_name)}"
+    return f"select * from audit.finding where as_of_date = date '{seen.day}' and {check}{asset}"

@@ -30,12 +30,13 @@ from orchestration.alerts.incidents import (
 from orchestration.alerts.observing import PUBLISHED_IN_TIME, RUN_COMPLETES, not_published, observe, run_failed
 from orchestration.alerts.outbox import Delivered, deliver
 from orchestration.alerts.store import Draft, Store
-from orchestration.alerts.told import Content, Hashing
+from orchestration.alerts.told import Content
 from orchestration.alerts.wording import Wording
 from orchestration.checks import Severity
 from orchestration.connectors.base import Clock, Services
 from orchestration.connectors.secrets import Secrets
 from orchestration.errors import ConfigurationError
+from orchestration.keyed_hashes import Hashing
 from orchestration.pipeline.run import ExitStatus
 from orchestration.progress import report
 from orchestration.reading.published import first_line, published_connection

@@ -16,7 +16,8 @@ from orchestration.alerts.channels.fitting import cut
 from orchestration.alerts.configuration import Alerts, RouteSection
 from orchestration.alerts.incidents import Incident, Occasion, State, Step
 from orchestration.alerts.store import Draft
-from orchestration.alerts.told import Content, Hashing, Told, explained, in_a_line, tell
+from orchestration.alerts.told import Content, Told, explained, in_a_line, tell
+from orchestration.keyed_hashes import Hashing
 
 MOST_TOLD = 10
 """So many incidents are told in one message one by one; the others are counted."""

@@ -70,6 +70,8 @@ def publish(paths: WarehousePaths, sources: Iterable[Source], *, name: str, kept
     No connection of this process may hold a source open. Raises PublishError if the copy isn't what the source is.
     """
     paths.snapshots.mkdir(parents=True, exist_ok=True)
+    # Whoever may enter the warehouse's folder may read what is published, and nothing else in it.
+    paths.snapshots.chmod(0o755)
     remove_leftovers(paths)
     temporary = paths.snapshots / f"{_TEMPORARY_PREFIX}{name}.duckdb"
     try:

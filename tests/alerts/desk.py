@@ -23,9 +23,10 @@ from orchestration.alerts.incidents import (
     steps,
 )
 from orchestration.alerts.store import Message, Store
-from orchestration.alerts.told import Content, Hashing
+from orchestration.alerts.told import Content
 from orchestration.alerts.wording import Wording
 from orchestration.checks import CHECKS
+from orchestration.keyed_hashes import Hashing
 from tests.alerts.looks import DAY, NIGHT, PATIENCE
 
 EVERY_CHECK = tuple(check.name for check in CHECKS)

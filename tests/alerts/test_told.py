@@ -9,8 +9,9 @@ from decimal import Decimal
 import pytest
 
 from orchestration.alerts.incidents import Category, Incident, Observation, Occasion, State
-from orchestration.alerts.told import Content, Hashing, Told, tell
+from orchestration.alerts.told import Content, Told, tell
 from orchestration.checks import Severity
+from orchestration.keyed_hashes import Hashing
 from tests.alerts.looks import DAY, NIGHT, seen
 
 HASHING = Hashing("a key")

@@ -75,7 +75,7 @@ def test_findings_as_csv_of_one_day(warehouse: Path, capsys: pytest.CaptureFixtu
     assert (status, err) == (0, "")
     rows = list(csv.DictReader(io.StringIO(out)))
     assert [(row["subject_id"], row["impact_usd"]) for row in rows] == [("a2", "123456789.12345678"), ("a3", "")]
-    assert rows[0]["message"] == '=cmd, "quoted"'
+    assert rows[0]["message"] == '\'=cmd, "quoted"'
 
 
 def test_findings_for_people(warehouse: Path, capsys: pytest.CaptureFixture[str]) -> None:

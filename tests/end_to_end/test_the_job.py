@@ -26,6 +26,7 @@ import duckdb
 import pytest
 
 from orchestration import cli
+from orchestration.keyed_hashes import Hashing
 from orchestration.pipeline.run import ExitStatus
 from orchestration.runner import open_instance, run_days
 from orchestration.settings import Settings, WarehousePaths
@@ -33,6 +34,8 @@ from tests.support.small_exchange import at, healthy_exchange, write_landing
 
 GOOD, BAD = "2022-01-03", "2022-01-04"
 FINDING = "no_negative_balance"
+HASH_KEY = "a key"
+HASHED = f"account {Hashing(HASH_KEY).of('c1-spot')}"
 COMMAND = [sys.executable, "-m", "orchestration.cli"]
 Rows = list[tuple[Any, ...]]
 
@@ -112,7 +115,8 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
         killed_at(arguments(landing, warehouse, BAD), "exit gate ...")
     assert all(answer == before for answer in answers)
     after = solvency(warehouse)
-    bad = subprocess.run(arguments(landing, warehouse, BAD), capture_output=True, text=True, check=False)
+    command, environment = arguments(landing, warehouse, BAD), {**os.environ, "RINGFENCE_HASH_KEY": HASH_KEY}
+    bad = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     return Story(landing, warehouse, after_good, good_status, before, after, len(answers), bad)
 
 
@@ -176,7 +180,7 @@ def test_the_run_is_red_in_dagster_and_says_why(story: Story) -> None:
         ]
     ((impact,),) = query(story.warehouse, "select impact_usd from audit.finding")
     assert len(failures) == 1
-    assert f"{BAD} {FINDING} c1-spot USD ({impact:,.0f} USD)" in failures[0]
+    assert f"{BAD} {FINDING} {HASHED} USD ({impact:,.0f} USD)" in failures[0]
 
 
 def test_the_summary_shows_the_hole_at_one_look(story: Story) -> None:
@@ -185,7 +189,7 @@ def test_the_summary_shows_the_hole_at_one_look(story: Story) -> None:
         assert text in story.bad.stdout
     assert "trades/: left out, no table of the contract" in story.bad.stdout
     last = story.bad.stderr.splitlines()[-1]
-    assert last.startswith(f"ringfence: 1 critical finding from {BAD} to {BAD}: {BAD} {FINDING} c1-spot USD")
+    assert last.startswith(f"ringfence: 1 critical finding from {BAD} to {BAD}: {BAD} {FINDING} {HASHED} USD")
 
 
 def test_every_load_check_and_figure_is_recorded(story: Story) -> None:

@@ -73,7 +73,9 @@ def canary_exchange() -> SmallExchange:
         reference=f"{MARKS['entry']}-reference",
     )
     books.transaction(
-        f"{MARKS['entry']}-lent", at(BAD, 14), [("mm-spot", "BTC", "-6", "transfer"), ("c2-margin", "BTC", "6", "transfer")]
+        f"{MARKS['entry']}-lent",
+        at(BAD, 14),
+        [("mm-spot", "BTC", "-6", "transfer"), ("c2-margin", "BTC", "6", "transfer")],
     )
     books.reference["account_privileges"] = [_privilege("c1-spot", "withdrawal_bypass")]
     books.transfer("to-the-affiliate", at(BAD, 15), "w-btc-hot", "BTC", "-0.5", "withdrawal")
@@ -164,8 +166,7 @@ def _as_bytes(value: Any) -> bytes:
 
 def found_in(content: bytes, name: str = "") -> set[str]:
     """The canaries in some content, however it is packed."""
-    hits = {match.decode("latin-1") for part in _plain(content, name) for match in _PATTERN.findall(part.lower())}
-    return hits
+    return {match.decode("latin-1") for part in _plain(content, name) for match in _PATTERN.findall(part.lower())}
 
 
 def leaks(folder: Path, *allowed: Path) -> dict[str, set[str]]:
