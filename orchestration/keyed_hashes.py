@@ -83,7 +83,7 @@ def without_values(text: str, hashing: Hashing) -> str:
 
 
 def error_text(error: BaseException) -> str:
-    """What an error says, without values. Those of our own say nothing that they shouldn't; others quote what they met."""
+    """What an error says: one of our own as it is, another without the values that it quotes."""
     if isinstance(error, RingfenceError):
         return printable(str(error))
     return one_line(f"{type(error).__name__}: {without_values(str(error), process_hashing())}")
@@ -111,5 +111,5 @@ def errors_without_values() -> Iterator[None]:
         yield
     except RingfenceError:
         raise
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 (raised again, without values)
         raise UnexpectedError(error_text(error)).with_traceback(error.__traceback__) from None

@@ -189,7 +189,7 @@ def keep_files_private() -> int:
 
 
 def close_to_others(paths: WarehousePaths) -> None:
-    """Let nobody else enter the folders of a warehouse that hold more than what is published, also those made before."""
+    """Let nobody else enter the folders of a warehouse that hold more than what is published, those made before too."""
     for folder in (paths.build_file.parent, paths.dagster_home, paths.alerts_file.parent, paths.data_docs):
         if folder.is_dir() and folder.stat().st_uid == os.getuid():
             folder.chmod(0o700)

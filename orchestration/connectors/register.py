@@ -14,7 +14,7 @@ import duckdb
 
 from orchestration import contract
 from orchestration.connectors.errors import EmptyAnswerError
-from orchestration.connectors.rows import connection
+from orchestration.connectors.rows import connection, marked, refusal_of
 from orchestration.contract import Column
 from orchestration.errors import ConfigurationError
 from orchestration.landing.casts import cast_for
@@ -121,15 +121,17 @@ def _load(database: duckdb.DuckDBPyConnection, landing: Path, name: str, day: da
         try:
             database.execute(f"insert into {identifier(name)} select {values} from {source.relation}")
         except duckdb.Error as error:
-            problem = str(error).splitlines()[0].removeprefix("Invalid Input Error: ")
-            raise ConfigurationError(f"{source.files[0].relative}: {problem}; correct table {name}") from error
+            raise ConfigurationError(
+                f"{source.files[0].relative}: {refusal_of(error)}; correct table {name}"
+            ) from error
 
 
 def _strict(column: Column, delivered: str, delivered_type: str) -> str:
     """SQL of a column's value that stops the statement where there is none and should be: no wallet is passed by."""
     cast = cast_for(column, delivered, delivered_type)
     shown = (
-        f"error({quoted(column.name)} || ': ' || coalesce({cast.problem}, 'unusable') || ' (' || {cast.shown} || ')')"
+        f"error({quoted(column.name)} || ': ' || coalesce({cast.problem}, 'unusable') || ' ('"
+        f" || {marked(f'left({cast.shown}, 60)')} || ')')"
     )
     nothing = f"error({quoted(f'{column.name}: nothing, and it is required')})" if column.required else "null"
     return (

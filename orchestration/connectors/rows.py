@@ -5,6 +5,7 @@ What belongs here: casting, refusing, writing. What doesn't: where files lie (``
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,11 +17,14 @@ import pyarrow.parquet as pq
 from orchestration.connectors.errors import AnswerError, SourceError
 from orchestration.contract import Column, Table
 from orchestration.errors import ConfigurationError, RingfenceError
+from orchestration.keyed_hashes import process_hashing
 from orchestration.landing.casts import Cast, cast_for, create_cast_macros
 from orchestration.sql import identifier, quoted
 
 _PARQUET = "(format parquet, compression zstd)"
 _LONGEST_LINE = 600
+_MARKED = re.compile("⟦([0-9A-F]*)⟧")
+_AMOUNT = re.compile(r"[+-]?[0-9]{1,3}([0-9,]*\.[0-9]+([eE][+-]?[0-9]+)?|[eE][+-]?[0-9]+)")
 
 
 _idle: list[duckdb.DuckDBPyConnection] = []
@@ -71,7 +75,7 @@ def write_rows(table: Table, rows: pa.Table | pa.RecordBatchReader, path: Path) 
         if unknown := sorted(set(types) - set(table.column_names)):
             raise AnswerError(f"{table.name} has no column {unknown[0]}", "mend the mapping of this source")
         names = [f"coalesce(cast({identifier(name)} as varchar), '')" for name in table.key if name in types]
-        row = "'row ' || " + (" || '|' || ".join(names) or quoted("?"))
+        row = "'row ' || " + marked(" || '|' || ".join(names) or quoted("?"))
         delivered = {name: (identifier(name), type_) for name, type_ in types.items()}
         query = strict_query(table, delivered, row, "delivered")
         try:
@@ -130,17 +134,32 @@ def _strict(column: Column, cast: Cast | None, row: str) -> str:
     nothing = f"error({place} || 'nothing, and it is required')" if column.required else "null"
     if cast is None:
         return f"cast({nothing} as {column.duckdb_type})"
-    problem = f"error({place} || coalesce({cast.problem}, 'unusable') || ' (' || left({cast.shown}, 60) || ')')"
+    value = marked(f"left({cast.shown}, 60)")
+    problem = f"error({place} || coalesce({cast.problem}, 'unusable') || ' (' || {value} || ')')"
     return (
         f"cast(case when {_value(column)} is not null then {_value(column)}"
         f" when {_delivered(column)} is not null then {problem} else {nothing} end as {column.duckdb_type})"
     )
 
 
+def marked(sql: str) -> str:
+    """SQL of a value that an error will quote, in a form that ``refusal_of`` finds again whatever the value holds."""
+    return f"'⟦' || hex(cast({sql} as varchar)) || '⟧'"
+
+
 def refusal_of(error: Exception) -> str:
-    """What a cast that stopped a statement said: row, column, problem and value, in one line."""
+    """What a cast that stopped a statement said in one line: row, column, problem and value.
+
+    A value stands there as a keyed hash, since it may be a customer's, unless it is plainly an amount.
+    """
     lines = str(error).strip().splitlines() or [type(error).__name__]
-    return lines[0].removeprefix("Invalid Input Error: ")[:_LONGEST_LINE]
+    said = _MARKED.sub(_unnamed, lines[0].removeprefix("Invalid Input Error: "))
+    return said[:_LONGEST_LINE]
+
+
+def _unnamed(found: re.Match[str]) -> str:
+    value = bytes.fromhex(found[1]).decode(errors="replace")
+    return value if _AMOUNT.fullmatch(value) else f"#{process_hashing().of(value)}"
 
 
 def _refused(table: Table, error: duckdb.Error) -> RingfenceError:

@@ -2,7 +2,7 @@
 
 What belongs here: queries. What doesn't: layout (``solvency.html.j2``), drawing (``chart``).
 
-A report leaves the house: of findings about somebody it holds a keyed hash and the amounts, and the query that finds them
+A report leaves the house: of findings about somebody it holds a keyed hash, the amounts, and the query that finds them
 in the warehouse.
 """
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import gzip
 import io
-import re
 import sqlite3
 import zipfile
 from collections.abc import Iterator
@@ -134,7 +133,7 @@ def _spellings(canary: str) -> Iterator[bytes]:
         yield coded[4 if offset else 0 : -4].lower()
 
 
-_PATTERN = re.compile(b"|".join(re.escape(spelling) for canary in CANARIES for spelling in _spellings(canary)))
+_SPELLINGS = {canary: tuple(_spellings(canary)) for canary in CANARIES}
 
 
 def _plain(content: bytes, name: str) -> Iterator[bytes]:
@@ -150,7 +149,7 @@ def _plain(content: bytes, name: str) -> Iterator[bytes]:
         yield repr(pq.read_table(io.BytesIO(content)).to_pylist()).encode()
 
 
-def _of_sqlite(path: Path) -> Iterator[bytes]:
+def values_of_sqlite(path: Path) -> Iterator[bytes]:
     """Every value: a long one lies on several pages, where no search would find what is on the seam."""
     with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
         connection.text_factory = bytes
@@ -166,7 +165,11 @@ def _as_bytes(value: Any) -> bytes:
 
 def found_in(content: bytes, name: str = "") -> set[str]:
     """The canaries in some content, however it is packed."""
-    return {match.decode("latin-1") for part in _plain(content, name) for match in _PATTERN.findall(part.lower())}
+    hits: set[str] = set()
+    for part in _plain(content, name):
+        text = part.lower()
+        hits |= {canary for canary, spellings in _SPELLINGS.items() if any(one in text for one in spellings)}
+    return hits
 
 
 def leaks(folder: Path, *allowed: Path) -> dict[str, set[str]]:
@@ -180,7 +183,7 @@ def leaks(folder: Path, *allowed: Path) -> dict[str, set[str]]:
             content = path.read_bytes()
             hits |= found_in(content)
             if content[:15] == b"SQLite format 3":
-                hits |= {hit for value in _of_sqlite(path) for hit in found_in(value)}
+                hits |= found_in(b"\0".join(values_of_sqlite(path)))
         if hits:
             found[str(path.relative_to(folder))] = hits
     return found
