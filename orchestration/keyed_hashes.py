@@ -23,7 +23,11 @@ from orchestration.settings import HASH_KEY, environment_variable
 PLAIN_SUBJECTS = frozenset({"exchange", "in_kind_group", "asset", "month", "table", "check", "job", "figure", "group"})
 """Kinds of subjects that name nobody, and neither do the sentences about them."""
 
-_QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
+# An apostrophe within a word is none that quotes.
+_QUOTES = (
+    (re.compile(r'"(.*?)"', re.DOTALL), re.compile('"')),
+    (re.compile(r"(?<!\w)'(.*?)'(?!\w)", re.DOTALL), re.compile(r"(?<!\w)'|'(?!\w)")),
+)
 _OWN_WORDS = frozenset({table.name for table in TABLES} | {name for table in TABLES for name in table.column_names})
 
 
@@ -71,15 +75,26 @@ def sentence(subject_type: str, subject_id: str, message: str, observed: str | N
 
 
 def without_values(text: str, hashing: Hashing) -> str:
-    """An engine's message with each quoted value hashed: it may be a customer's. Paths and our own names are left."""
+    """An engine's message with each quoted value hashed: it may be a customer's. Paths and our own names are left.
+
+    Where quotes don't come in pairs, all from the first on is taken for a value.
+    """
+    kept: list[str] = []
 
     def hashed(found: re.Match[str]) -> str:
-        value = found[0][1:-1]
-        return found[0] if value in _OWN_WORDS or value.startswith("/") else f"#{hashing.of(value)}"
+        value = found[1]
+        if value in _OWN_WORDS or (value.startswith("/") and value.isprintable() and " " not in value):
+            kept.append(found[0])
+            return f"\0{len(kept) - 1}\0"
+        return f"#{hashing.of(value)}"
 
-    # What an odd quote leaves open is a value as well.
-    closed, quote, rest = _QUOTED.sub(hashed, text).partition('"')
-    return f"{closed}#{hashing.of(rest)}" if quote else closed
+    told = text.replace("\0", "")
+    for pair, odd in _QUOTES:
+        replaced = pair.sub(hashed, told)
+        if odd.search(replaced) and (first := odd.search(told)):
+            replaced = f"{told[: first.start()]}#{hashing.of(told[first.start() :])}"
+        told = replaced
+    return re.sub("\0([0-9]+)\0", lambda found: kept[int(found[1])], told)
 
 
 def error_text(error: BaseException) -> str:

@@ -33,6 +33,7 @@ from orchestration.connectors.errors import AnswerError, EmptyAnswerError
 from orchestration.connectors.rows import merge_parts, write_news, write_rows
 from orchestration.errors import ConfigurationError
 from orchestration.landing.changes import sha256_of
+from orchestration.landing.discovery import leads_out
 from orchestration.landing.manifests import MANIFESTS, STAGING, manifest_path
 
 FLUSHED_ROWS = 50_000
@@ -86,11 +87,17 @@ class Manifest:
             )
             if (manifest.source, str(manifest.day)) != (path.parent.name, path.stem):
                 raise ValueError(f"it is that of {manifest.source}, {manifest.day}")
-            if any(Path(file.file).is_absolute() or ".." in Path(file.file).parts for file in manifest.files):
+            if not all(_is_in_its_place(file) for file in manifest.files):
                 raise ValueError("it names a file outside the landing zone")
             return manifest
         except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
             raise ConfigurationError(f"manifest {path} can't be read ({error}); restore it from a backup") from error
+
+
+def _is_in_its_place(file: DeliveredFile) -> bool:
+    """Whether a file is named that a delivery can have: a manifest is a file that others may have written."""
+    parts = Path(file.file).parts
+    return file.table in contract.tables_by_name() and parts[:1] == (file.table,) and ".." not in parts
 
 
 def manifests(landing: Path, source: str) -> list[Manifest]:
@@ -136,6 +143,8 @@ def _move_files(landing: Path, manifest: Manifest) -> None:
     for file in manifest.files:
         staged, target = staging / _finished_name(file.table), landing / file.file
         _make_folder(target.parent)
+        if leads_out(target.parent, landing, landing / file.table):
+            raise ConfigurationError(f"{file.file} would land behind a link out of {landing}; remove the link")
         with suppress(FileNotFoundError):  # it was moved before the kill, or by another process just now
             _move(staged, target)
         if not target.exists():
@@ -186,7 +195,8 @@ class Delivery:
             parts = {str(table): [str(name) for name in names] for table, names in stored["parts"].items()}
             is_good = stored["digest"] == self.digest and stored["resume"] is not None
             for name in (name for names in parts.values() for name in names):
-                _rows_of(self.folder / name)
+                is_good = is_good and Path(name).name == name
+                _rows_of(self.folder / Path(name).name)
         except (OSError, ValueError, KeyError, TypeError, AttributeError):  # pyarrow's errors are ValueErrors
             is_good = False
         if not is_good:

@@ -11,8 +11,9 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from orchestration.connectors.errors import IncompleteError, LimitError, UnreachableError
+from orchestration.connectors.errors import AnswerError, IncompleteError, LimitError, UnreachableError
 from orchestration.connectors.stored_files import Storage, StoredFile
+from orchestration.landing.discovery import leads_out
 
 _CHUNK = 1 << 20
 _DEEPEST = 32
@@ -41,6 +42,8 @@ class LocalFolder(Storage):
                 entries = sorted(scanned, key=lambda entry: entry.name)
             for entry in entries:
                 key = f"{prefix}{entry.name}"
+                if entry.is_symlink() and leads_out(Path(entry.path), self.root):
+                    raise AnswerError(f"{key} is a link that leads out of {self.root}, or nowhere", "deliver the file")
                 if entry.is_dir():
                     if key.count("/") >= _DEEPEST:
                         raise LimitError(f"{key} is nested deeper than {_DEEPEST} folders", "remove the circular link")

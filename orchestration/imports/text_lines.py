@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestration.errors import ConfigurationError
+from orchestration.safe_text import csv_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,9 @@ def write_rejects(path: Path, rejects: Iterable[RejectedLine]) -> None:
     with path.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(("file", "line", "text", "reason"))
-        writer.writerows((reject.file, reject.line, reject.text, reject.reason) for reject in rejects)
+        for reject in rejects:
+            # Somebody will open it in a spreadsheet.
+            writer.writerow((csv_text(reject.file), reject.line, csv_text(reject.text), csv_text(reject.reason)))
 
 
 def split_cells(line: str, delimiter: str) -> list[str]:

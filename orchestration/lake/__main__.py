@@ -20,6 +20,7 @@ from orchestration.lake.catalogue import Catalogue, lake_connection, parse_catal
 from orchestration.lake.publication import publish
 from orchestration.lake.tidying import GRACE_DAYS, tidy
 from orchestration.reading.published import first_line
+from orchestration.safe_text import csv_text, one_line
 from orchestration.settings import WarehousePaths
 
 PUBLICATIONS = """
@@ -67,13 +68,13 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         return _run(given)
     except RingfenceError as error:
-        print(f"ringfence lake: {error}", file=sys.stderr)
+        print(f"ringfence lake: {one_line(str(error))}", file=sys.stderr)
         return error.exit_status
     except BrokenPipeError:  # whoever read the output has seen enough; what is left of it has nowhere to go
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except duckdb.Error as error:
-        print(f"ringfence lake: {first_line(error)}", file=sys.stderr)
+        print(f"ringfence lake: {one_line(first_line(error))}", file=sys.stderr)
         return 2 if given.command == "query" else 1
 
 
@@ -123,8 +124,9 @@ def _show(given: argparse.Namespace, catalogue: Catalogue) -> None:
             result.show(max_width=10_000, max_rows=100_000)
         else:
             writer = csv.writer(sys.stdout, lineterminator="\n")
-            writer.writerow(result.columns)
-            writer.writerows(result.project("columns(*)::varchar").fetchall())
+            writer.writerow(map(csv_text, result.columns))
+            for values in result.project("columns(*)::varchar").fetchall():
+                writer.writerow([None if value is None else csv_text(value) for value in values])
 
 
 if __name__ == "__main__":

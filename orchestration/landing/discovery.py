@@ -6,6 +6,7 @@ deciding what is new (``changes``).
 
 from __future__ import annotations
 
+import os
 import re
 from collections import defaultdict
 from collections.abc import Iterator
@@ -97,6 +98,14 @@ def _entries(folder: Path) -> Iterator[Path]:
     return (path for path in sorted(folder.iterdir()) if not is_temporary(path.name))
 
 
+def leads_out(path: Path, *folders: Path) -> bool:
+    """Whether a path is a link that leads out of all these folders, or nowhere."""
+    if not path.is_symlink():
+        return False
+    target = Path(os.path.realpath(path))
+    return not path.exists() or not any(target.is_relative_to(os.path.realpath(folder)) for folder in folders)
+
+
 def format_of(name: str) -> FileFormat | None:
     """The format that a file's name says it has, None if it is none of the contract's."""
     return next((format_ for format_ in FileFormat if name.lower().endswith(format_.value)), None)
@@ -113,7 +122,7 @@ def _day_of(folder: Path) -> date | None:
 
 def _files_below(folder: Path) -> Iterator[Path]:
     for path in _entries(folder):
-        if path.is_dir():
+        if path.is_dir() and not path.is_symlink():
             yield from _files_below(path)
         elif format_of(path.name) is not None:
             yield path
@@ -139,6 +148,8 @@ class _Walk:
 
     def _dated(self, table: Table, folder: Path) -> None:
         for path in _entries(folder):
+            if self._is_foreign(path, table, _day_of(path)):
+                continue
             if not path.is_dir():
                 if format_of(path.name) is not None:
                     self._misplace(path, "data file of a dated table outside a date= folder", table)
@@ -162,6 +173,8 @@ class _Walk:
     def _partition(self, table: Table, folder: Path, day: date | None) -> None:
         found: dict[FileFormat, list[LandingFile]] = defaultdict(list)
         for path in _entries(folder):
+            if self._is_foreign(path, table, day):
+                continue
             if path.is_dir():
                 for below in _files_below(path):
                     self._misplace(below, "data file in a folder that the contract doesn't have", table, day)
@@ -178,6 +191,16 @@ class _Walk:
         files = sorted((file for files in found.values() for file in files), key=lambda file: file.relative)
         if files:
             self.partitions.append(Partition(table.name, day, tuple(files)))
+
+    def _is_foreign(self, path: Path, table: Table, day: date | None = None) -> bool:
+        """Whether a path leads out of the landing zone; that is told, and it isn't followed.
+
+        A table's folder itself may be a link to another disk: that is for whoever owns the zone to say.
+        """
+        if not leads_out(path, self.landing, self.landing / table.name):
+            return False
+        self._misplace(path, "link that leads out of the landing zone, or nowhere", table, day)
+        return True
 
     def _misplace(self, path: Path, problem: str, table: Table, day: date | None = None) -> None:
         place = f"{table.name}/date=YYYY-MM-DD/" if table.dated else f"{table.name}/"

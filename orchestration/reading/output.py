@@ -64,10 +64,20 @@ def _write_json(rows: Rows, stream: TextIO) -> None:
 
 
 def _write_csv(rows: Rows, stream: TextIO) -> None:
-    writer = csv.writer(stream, lineterminator="\n")
+    writer = csv.writer(_Lines(stream), lineterminator="\r\n")
     writer.writerow(map(csv_text, rows.columns))
     for values in rows.values:
         writer.writerow([_csv_cell(plain(value)) for value in values])
+
+
+class _Lines:
+    """Lines that end in a line feed alone, written by a writer who thus quotes a carriage return in a cell too."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self.stream = stream
+
+    def write(self, line: str) -> None:
+        self.stream.write(line.removesuffix("\r\n") + "\n")
 
 
 def _csv_cell(value: Any) -> Any:

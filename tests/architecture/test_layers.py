@@ -79,6 +79,7 @@ def test_the_lake_needs_nothing_but_duckdb() -> None:
         "orchestration.errors",
         "orchestration.lake.",
         "orchestration.reading.published",
+        "orchestration.safe_text",
         "orchestration.settings",
         "orchestration.sql",
         "orchestration.warehouse.build_file",
