@@ -136,7 +136,10 @@ class Database:
                     _take_turn(connection)
                     _bring_up(connection, environment)
                     connection.commit()
-        except (sa.exc.SQLAlchemyError, ImportError) as error:
+        except ImportError as error:
+            text = f"the store of alerts can't be opened ({error}); install ringfence[operations], or name another"
+            raise ConfigurationError(text) from error
+        except sa.exc.SQLAlchemyError as error:
             raise ConfigurationError(
                 f"the store of alerts can't be opened ({_line(error)}); mend its address"
             ) from error

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestration.alerts.incidents import Occasion, State, acknowledged, acknowledged_no_more
+from orchestration.alerts.incidents import Occasion, State, acknowledged, acknowledged_no_more, silenced
 from orchestration.checks import Severity
 from tests.alerts.looks import DAY, NIGHT, Watch, look, seen
 
@@ -136,6 +136,27 @@ def test_what_is_silenced_says_nothing_until_then_and_speaks_up_afterwards() -> 
     watch.known = [replace(watch.known[0], silenced_until=NIGHT + timedelta(days=4))]
     assert watch.said(at=NIGHT + timedelta(days=3), day=NEXT_DAY) == []
     assert watch.known == [], "it is resolved all the same"
+
+
+def test_a_silence_outlives_its_incident_and_then_what_came_back_is_told() -> None:
+    watch = Watch()
+    watch.look(seen())
+    until = NIGHT + timedelta(days=3)
+    (over,) = watch.look(at=NEXT_NIGHT, day=NEXT_DAY)
+    watch.known = [silenced(over.incident, until).incident]
+    again = seen(day=NEXT_DAY)
+    assert watch.said(again, at=NIGHT + timedelta(days=2), day=NEXT_DAY) == []
+    assert (watch.known[0].state, watch.known[0].silenced_until) == (State.OPEN, until)
+    assert watch.said(again, at=until, day=NEXT_DAY) == [(OPENED, "a1")]
+
+
+def test_whoever_takes_note_of_what_is_silent_is_told_only_of_more() -> None:
+    watch = Watch()
+    watch.look(seen())
+    watch.known = [silenced(replace(watch.known[0], told_at=None, told_impact_usd=None), NEXT_NIGHT).incident]
+    watch.known = [acknowledged(watch.known[0], "kim", NIGHT).incident]
+    assert watch.said(seen(), at=NEXT_NIGHT) == []
+    assert watch.said(seen("1250"), at=NEXT_NIGHT) == [(GREW, "a1")]
 
 
 def test_the_worst_comes_first() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -15,6 +16,7 @@ import yaml
 from orchestration import cli
 from orchestration.alerts.channels.webhook import WebhookChannel, sign
 from orchestration.alerts.configuration import load_alerts
+from orchestration.alerts.told import Hashing
 from orchestration.alerts.watching import Watch, look_after_run
 from orchestration.audit import create_audit_schema, table_named
 from orchestration.connectors.base import Clock
@@ -36,6 +38,7 @@ class Warehouse:
 
     def __init__(self, folder: Path) -> None:
         self.paths, self.runs = WarehousePaths(folder), 0
+        self.loads: list[tuple[str, date, int]] = []
 
     def publish(self, *findings: tuple[str, ...], day: date = DAY, status: str = "passed", error: str = "") -> None:
         self.runs += 1
@@ -55,6 +58,11 @@ class Warehouse:
                     f"insert into audit.finding ({columns}) values (?, ?, ?, ?, ?, ?, ?, ?, '-1', '0', ?, 'It fails.',"
                     " 'select 1', ?, ?)",
                     [run_id, day, check, kind, severity, subject_type, subject, asset, impact, day, day],
+                )
+            for number, (table, on, rows) in enumerate(self.loads):
+                connection.execute(
+                    "insert into audit.load values (?, ?, ?, ?, 'x', ?, 1, 1, 'accepted', ?)",
+                    [run_id, table, on, f"{table}/{on}", rows, number],
                 )
             if error:
                 connection.execute(
@@ -297,6 +305,156 @@ def test_only_receivers_that_take_it_are_told_that_somebody_took_note(
     assert noted["key"] != opened["key"]
     assert ringfence(warehouse, alerts_file, "ack", "2", "--undo") == 0
     assert len(receiver.requests) == 3
+
+
+MANY = (
+    BREACH,
+    ("no_negative_balance", "breach", "critical", "account", "a2", "USD", "2000"),
+    ("no_negative_balance", "breach", "critical", "account", "a2", "BTC", "3000"),
+    ("prices_agree", "reconciliation", "warning", "asset", "BTC", "BTC", "4"),
+    SHORT,
+)
+
+
+def listed(warehouse: Warehouse, alerts_file: Path, capsys: pytest.CaptureFixture[str], *filters: str) -> list[Any]:
+    capsys.readouterr()
+    assert ringfence(warehouse, alerts_file, "list", "--format", "json", *filters) == 0
+    rows: list[Any] = json.loads(capsys.readouterr().out)
+    return rows
+
+
+def test_incidents_are_chosen_by_what_they_have_in_common(
+    alerts_file: Path, warehouse: Warehouse, receiver: web.Web, capsys: pytest.CaptureFixture[str]
+) -> None:
+    warehouse.publish(*MANY)
+    watch(alerts_file, warehouse).look()
+    hashed = Hashing("a key").of("a2")
+    assert any(f"account {hashed}" in request.body.decode() for request in receiver.requests)
+
+    def subjects(*filters: str) -> list[tuple[str, str]]:
+        rows = listed(warehouse, alerts_file, capsys, *filters)
+        return sorted((row["check_name"], row["subject"]) for row in rows)
+
+    negative, spread = "no_negative_balance", ("prices_agree", "asset BTC")
+    assert len(subjects()) == len(MANY)
+    assert subjects("--check", negative, "--asset", "USD") == [(negative, "account a1"), (negative, "account a2")]
+    assert subjects("--subject", hashed) == subjects("--subject", "a2") == [(negative, "account a2")] * 2
+    assert subjects("--severity", "warning") == [spread]
+    assert subjects("--check", "prices_agree", "--check", "reserves_cover_liabilities") == [
+        spread,
+        ("reserves_cover_liabilities", "in_kind_group BTC"),
+    ]
+    assert subjects("--category", "bad_data") == [spread]
+    assert len(subjects("--route", "hook")) == len(MANY)
+    assert ringfence(warehouse, alerts_file, "ack", "--subject", hashed, "--asset", "BTC", "--by", "kim") == 0
+    assert subjects("--state", "acknowledged") == [(negative, "account a2")]
+    assert ringfence(warehouse, alerts_file, "silence", "--check", negative, "--hours", "3") == 0
+    states = [row["state"] for row in listed(warehouse, alerts_file, capsys, "--check", negative)]
+    assert all("silenced until" in state for state in states)
+    assert ringfence(warehouse, alerts_file, "silence", "--check", negative, "--lift") == 0
+    states = [row["state"] for row in listed(warehouse, alerts_file, capsys, "--check", negative)]
+    assert sorted(states) == ["acknowledged", "open", "open"]
+
+
+@pytest.mark.parametrize(
+    ("command", "problem"),
+    [
+        (("ack",), "give numbers of incidents, or --check"),
+        (("silence", "--hours", "1"), "give numbers of incidents, or --check"),
+        (("silence", "1"), "give one of --until, --hours and --lift"),
+        (("silence", "1", "--hours", "1", "--lift"), "give one of --until, --hours and --lift"),
+        (("ack", "77"), "no incident 77 stands"),
+        (("show", "77"), "there is no incident 77"),
+        (("show", "1", "--format", "csv"), "is shown as table or json"),
+        (("list", "--route", "pigeon"), "no route is named pigeon; there are hook"),
+    ],
+)
+def test_a_wrong_choice_changes_nothing(
+    alerts_file: Path,
+    warehouse: Warehouse,
+    capsys: pytest.CaptureFixture[str],
+    command: tuple[str, ...],
+    problem: str,
+) -> None:
+    warehouse.publish(BREACH)
+    watch(alerts_file, warehouse).look()
+    assert ringfence(warehouse, alerts_file, *command) == 2
+    assert problem in capsys.readouterr().err
+    assert [row["state"] for row in listed(warehouse, alerts_file, capsys)] == ["open"]
+
+
+def test_an_incident_is_shown_whole_with_the_command_that_shows_its_evidence(
+    alerts_file: Path, warehouse: Warehouse, capsys: pytest.CaptureFixture[str]
+) -> None:
+    warehouse.publish(BREACH)
+    watch(alerts_file, warehouse).look()
+    capsys.readouterr()
+    assert ringfence(warehouse, alerts_file, "show", "1", "--format", "json") == 0
+    whole = json.loads(capsys.readouterr().out)
+    assert (whole["seen"]["subject_id"], whole["seen"]["impact_usd"]) == ("a1", "1000.00000000")
+    assert [message["occasion"] for message in whole["messages"]] == ["opened"]
+    assert whole["command"] == f'ringfence query --warehouse {warehouse.paths.root} "select 1"'
+    assert cli._invoke([*shlex.split(whole["command"])[1:], "--format", "json"]) == 0
+    assert json.loads(capsys.readouterr().out) == [{"1": 1}]
+    assert ringfence(warehouse, alerts_file, "show", "1") == 0
+    shown = capsys.readouterr().out
+    for text in ("account a1 USD", "at stake 1,000.00000000 USD", "owner team:financial-control", whole["command"]):
+        assert text in shown
+
+
+def test_a_table_of_balances_without_a_row_is_told_until_it_has_one(
+    alerts_file: Path, warehouse: Warehouse, receiver: web.Web
+) -> None:
+    days = [DAY - timedelta(days=2), DAY - timedelta(days=1), DAY]
+
+    def publish(rows: list[tuple[str, list[int]]], day: date = DAY) -> None:
+        warehouse.loads = [(table, on, n) for table, of_days in rows for on, n in zip(days, of_days, strict=False)]
+        warehouse.publish(day=day)
+
+    publish([("wallet_balances", [5, 0, 0]), ("balance_snapshots", [5, 5, 5]), ("ledger_entries", [9, 9, 0])])
+    watch(alerts_file, warehouse).look()
+    (request,) = receiver.requests
+    (told,) = request.json["told"]
+    assert (told["check_name"], told["category"]) == ("rows_arrive", "data never came")
+    assert (told["affected"], told["since"]) == ("table wallet_balances", f"{days[1]} (2 days)")
+    publish([("wallet_balances", [5, 0, 5])])
+    watch(alerts_file, warehouse, MORNING + timedelta(minutes=1)).look()
+    assert said(receiver)[1:] == [("resolved", "rows_arrive")]
+    publish([("token_prices", [0, 0, 0])])  # there never were any
+    watch(alerts_file, warehouse, MORNING + timedelta(minutes=2)).look()
+    assert len(receiver.requests) == 2
+
+
+def test_a_published_file_that_is_damaged_inside_alerts_and_resolves_nothing(
+    alerts_file: Path, warehouse: Warehouse, receiver: web.Web
+) -> None:
+    warehouse.publish(BREACH)
+    watch(alerts_file, warehouse).look()
+    whole = warehouse.paths.published_file.read_bytes()
+    warehouse.paths.published_file.unlink()
+    warehouse.paths.published_file.write_bytes(whole[:12288] + bytes(len(whole) - 12288))
+    watch(alerts_file, warehouse, MORNING + timedelta(minutes=1)).look()
+    assert said(receiver) == [("opened", "no_negative_balance"), ("opened", "published_in_time")]
+
+
+def test_a_store_that_can_t_be_reached_is_said_loudly(
+    alerts_file: Path, warehouse: Warehouse, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warehouse.publish(BREACH)
+    content = yaml.safe_load(alerts_file.read_text(encoding="utf-8"))
+    content["store"] = "postgresql://user:${STORE_PASSWORD}@127.0.0.1:1/alerts"
+    alerts_file.write_text(yaml.safe_dump(content), encoding="utf-8")
+    monkeypatch.setenv("STORE_PASSWORD", "p@ss/word")
+    for command in (("look",), ("list",), ("ack", "1")):
+        assert ringfence(warehouse, alerts_file, *command) != 0
+        assert "the store of alerts can't be opened" in capsys.readouterr().err
+    assert ringfence(warehouse, alerts_file, "watch", "--looks", "1") == 0
+    told = capsys.readouterr().err
+    assert "the store of alerts can't be opened" in told
+    assert "p@ss/word" not in told
+    settings = Settings(Path("landing"), warehouse.paths.root, alerts_file=alerts_file)
+    (problem,) = look_after_run(settings, "run-1", DAY, "passed", ExitStatus.PASSED)
+    assert "can't be opened" in problem
 
 
 def test_trying_the_routes_sends_a_message_that_says_so(
