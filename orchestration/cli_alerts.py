@@ -250,7 +250,8 @@ def silence(
     end = None if lift else until or watch.clock.now() + timedelta(hours=hours or 0)
     if end is not None and end <= watch.clock.now():
         raise ConfigurationError(f"--until {end} has passed already; give a time to come, in UTC")
-    watched = watch.change(_choice(numbers, check, subject, asset), lambda incident: silenced(incident, end))
+    choice = _choice(numbers, check, subject, asset)
+    watched = watch.change(choice, lambda incident: silenced(incident, end), with_past=True)
     for incident in watched.incidents:
         state = f"is silenced until {end:%Y-%m-%d %H:%M} UTC" if end else "may be spoken of"
         typer.echo(f"incident {incident.number} {state}")

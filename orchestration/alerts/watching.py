@@ -128,19 +128,23 @@ class Watch:
             except Exception as error:  # noqa: BLE001 (the other receivers are to hear of it, and of the next look)
                 yield self.secrets.redact(f"{name}: {error}")
 
-    def change(self, choice: Choice, change: Callable[[Incident], Step]) -> Watched:
+    def change(self, choice: Choice, change: Callable[[Incident], Step], *, with_past: bool = False) -> Watched:
         """Let ``change`` make of the incidents chosen what somebody wants, keep it with its messages, and send them.
 
-        Raises ConfigurationError if one is named that doesn't stand.
+        ``with_past``: also of earlier ones of the same trouble whose silence still runs. Raises ConfigurationError if
+        an incident is named that doesn't stand.
         """
 
         def changed(known: Sequence[Incident]) -> list[Step]:
             unresolved = [incident for incident in known if incident.state is not State.RESOLVED]
-            return [change(incident) for incident in choice.among(unresolved, self.wording)]
+            chosen = choice.among(unresolved, self.wording)
+            troubles = {incident.seen.fingerprint for incident in chosen} if with_past else set()
+            past = [one for one in known if one.state is State.RESOLVED and one.seen.fingerprint in troubles]
+            return [change(incident) for incident in (*chosen, *past)]
 
         with self.secrets.kept_out_of_logs(), self.store() as store:
             incidents = store.apply(changed, self.wording.drafts, self.clock.now())
-            return Watched(incidents, self.send(store))
+            return Watched([one for one in incidents if one.state is not State.RESOLVED], self.send(store))
 
     def send(self, store: Store) -> list[Delivered]:
         """Send what is due; if another process keeps sending, that is left to it."""

@@ -307,6 +307,29 @@ def test_only_receivers_that_take_it_are_told_that_somebody_took_note(
     assert len(receiver.requests) == 3
 
 
+def test_a_silence_lasts_when_the_trouble_comes_back_until_somebody_lifts_it(
+    alerts_file: Path, warehouse: Warehouse, receiver: web.Web
+) -> None:
+    warehouse.publish(BREACH)
+    watch(alerts_file, warehouse).look()
+    assert ringfence(warehouse, alerts_file, "silence", "1", "--until", "2126-03-05") == 0
+    for number in (1, 2, 3):
+        on, at = DAY + timedelta(days=number), MORNING + timedelta(days=number)
+        warehouse.publish(*([BREACH] if number == 2 else []), day=on)
+        watch(alerts_file, warehouse, at).look()
+    assert said(receiver) == [("opened", "no_negative_balance")]
+    warehouse.publish(BREACH, day=DAY + timedelta(days=4))
+    watch(alerts_file, warehouse, MORNING + timedelta(days=4)).look()
+    assert ringfence(warehouse, alerts_file, "silence", "3", "--lift") == 0
+    watch(alerts_file, warehouse, MORNING + timedelta(days=4, minutes=1)).look()
+    assert said(receiver)[1:] == [("opened", "no_negative_balance")]
+    for number in (5, 6):
+        on, at = DAY + timedelta(days=number), MORNING + timedelta(days=number)
+        warehouse.publish(*([BREACH] if number == 6 else []), day=on)
+        watch(alerts_file, warehouse, at).look()
+    assert said(receiver)[2:] == [("resolved", "no_negative_balance"), ("opened", "no_negative_balance")]
+
+
 MANY = (
     BREACH,
     ("no_negative_balance", "breach", "critical", "account", "a2", "USD", "2000"),
