@@ -30,6 +30,8 @@ def reading_engine(address: str | Path) -> sa.Engine:
             return _of_file(Path(url.database))
         arguments: dict[str, Any] = {}
         if url.get_backend_name() == "postgresql":
+            if url.drivername == "postgresql":  # SQLAlchemy would take another library than the one that is installed
+                url = url.set(drivername="postgresql+psycopg2")
             options = f"-c default_transaction_read_only=on -c statement_timeout={_SECONDS * 1000}"
             arguments = {"connect_timeout": _SECONDS, "options": options}
         return sa.create_engine(url, poolclass=NullPool, connect_args=arguments)

@@ -175,11 +175,13 @@ def _filled(value: Any) -> str | None:
 def _postgresql_address(section: Mapping[str, Any]) -> str:
     if section.get("postgres_url"):
         return _filled(section["postgres_url"]) or ""
-    parts = {name: _filled(value) or "" for name, value in (section.get("postgres_db") or {}).items()}
+    database = {name: value for name, value in (section.get("postgres_db") or {}).items() if name != "params"}
+    parts = {name: _filled(value) or "" for name, value in database.items()}
     login = quote(parts.get("username", ""), safe="")
     if parts.get("password"):
         login += f":{quote(parts['password'], safe='')}"
-    return f"postgresql://{login}@{parts.get('hostname', '')}:{parts.get('port') or 5432}/{parts.get('db_name', '')}"
+    host, port, name = parts.get("hostname", ""), parts.get("port") or 5432, parts.get("db_name", "")
+    return f"{parts.get('scheme') or 'postgresql'}://{login}@{host}:{port}/{name}"
 
 
 def _moment(seconds: Any) -> datetime | None:
