@@ -8,6 +8,7 @@ warehouse as it was after the good day, nobody is, but a file of the fourth day 
 from __future__ import annotations
 
 import gzip
+import json
 import os
 import shutil
 import signal
@@ -52,6 +53,7 @@ class Story:
     published_after_kill: Rows
     reads_during_run: int
     bad: subprocess.CompletedProcess[str]
+    told_after_kill: dict[str, Any]
 
 
 def arguments(landing: Path, warehouse: Path, day: str) -> list[str]:
@@ -97,6 +99,13 @@ def killed_at(command: list[str], stage: str) -> None:
         assert process.wait() == -signal.SIGKILL
 
 
+def told_of(warehouse: Path) -> dict[str, Any]:
+    """What the command line says of how a warehouse stands."""
+    command = [*COMMAND, "status", "--warehouse", str(warehouse), "--format", "json"]
+    told: dict[str, Any] = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
+    return told
+
+
 @pytest.fixture(scope="module")
 def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
     folder = tmp_path_factory.mktemp("exchange")
@@ -115,9 +124,10 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
         killed_at(arguments(landing, warehouse, BAD), "exit gate ...")
     assert all(answer == before for answer in answers)
     after = solvency(warehouse)
+    told = told_of(warehouse)
     command, environment = arguments(landing, warehouse, BAD), {**os.environ, "RINGFENCE_HASH_KEY": HASH_KEY}
     bad = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
-    return Story(landing, warehouse, after_good, good_status, before, after, len(answers), bad)
+    return Story(landing, warehouse, after_good, good_status, before, after, len(answers), bad, told)
 
 
 def test_a_healthy_day_passes_and_the_faulty_one_fails(story: Story) -> None:
@@ -134,6 +144,29 @@ def test_the_run_after_a_killed_one_just_works_and_names_it(story: Story) -> Non
     runs = query(story.warehouse, "select status, last_date::varchar from audit.run order by started_at")
     assert runs == [("passed", GOOD), ("killed", BAD), ("failed_checks", BAD)]
     assert query(story.warehouse, "select max(as_of_date)::varchar from marts.fct_solvency_daily") == [(BAD,)]
+
+
+def test_the_status_tells_of_the_killed_run_at_once_and_keeps_telling(story: Story) -> None:
+    killed, good = story.told_after_kill["runs"]
+    assert (killed["status"], killed["last_date"], killed["step"]) == ("killed", BAD, "audit__finding")
+    assert (good["status"], story.told_after_kill["published"]["day"]) == ("passed", GOOD)
+    assert story.told_after_kill["held_by"] is None
+    told = told_of(story.warehouse)
+    assert [(run["status"], run["last_date"]) for run in told["runs"]] == [
+        ("failed_checks", BAD),
+        ("killed", BAD),
+        ("passed", GOOD),
+    ]
+    assert {table["last_day"] for table in told["tables"]} == {BAD, None}
+    assert told["problems"] == {}
+
+
+def test_nothing_is_missing_to_run_again(story: Story, capsys: pytest.CaptureFixture[str]) -> None:
+    folders = ["--landing", str(story.landing), "--warehouse", str(story.warehouse)]
+    status = cli._invoke(["doctor", *folders, "--offline", "--format", "json"])
+    found = json.loads(capsys.readouterr().out)
+    assert (status, [line for line in found if line["state"] == "problem"]) == (0, [])
+    assert {line["probe"] for line in found if line["state"] == "ok"} >= {"published", "build file", "lock", "dagster"}
 
 
 def test_what_fails_is_published_all_the_same(story: Story) -> None:

@@ -513,6 +513,10 @@ def test_every_secret_that_a_file_names_must_be_set(
         "alerts.yaml: hash_key_variable": ["HASH_KEY"],
     }
     assert only(outside.secrets, with_files) == "ok: 3 set, none missing | "
+    monkeypatch.setenv("HASH_KEY", "guess me")
+    short, fine = states(outside.secrets, with_files)
+    assert short.startswith("warning: HASH_KEY has fewer than 16 signs")
+    assert "guess me" not in short + fine
     monkeypatch.delenv("HOOK_SECRET")
     monkeypatch.setenv("HASH_KEY", "")
     missing = states(outside.secrets, with_files)

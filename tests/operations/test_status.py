@@ -6,8 +6,9 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -15,8 +16,10 @@ from dagster import DagsterInstance
 from dagster._core.scheduler.instigation import InstigatorStatus
 
 from orchestration import cli
+from orchestration.alerts.database import StoreError
 from orchestration.alerts.incidents import Observation, Occasion, steps
 from orchestration.alerts.store import Draft, Store
+from orchestration.bench.speed.contenders import postgresql_tools
 from orchestration.checks import Severity
 from orchestration.operations import status_text
 from orchestration.operations.dagster_records import SCHEDULER, DagsterRecords, RecordsError
@@ -27,7 +30,9 @@ from orchestration.settings import Settings, WarehousePaths
 from orchestration.timetable import CLOSE, PULL
 from orchestration.warehouse.lock import WarehouseBusyError, holder, warehouse_lock
 from tests.alerts.looks import PATIENCE, look, seen
+from tests.connectors.postgresql_server import SETTINGS
 from tests.operations.standing import DAY, MORNING, decide_schedule, files_of, hear_daemon, publish_runs, run_job
+from tests.support.outside import lacking
 
 
 def settings_of(folder: Path, **others: object) -> Settings:
@@ -351,3 +356,41 @@ def test_a_run_that_waits_has_no_length() -> None:
     waiting = Status("w", MORNING, runs=(Run("r" * 36, DAY, DAY, "waiting", MORNING, None, None),))
     (rows,) = status_text.tables(waiting)
     assert rows.values == (("rrrrrrrr", DAY, DAY, "waiting", "2026-03-05 07:00", "", ""),)
+
+
+def test_records_and_incidents_are_read_from_postgresql_and_can_t_be_changed_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if problem := postgresql_tools.missing():
+        lacking(problem)
+    if find_spec("dagster_postgres") is None:
+        lacking("there is no dagster-postgres here; install the extra operations")
+
+    def fail() -> None:
+        raise ZeroDivisionError("it broke")
+
+    with postgresql_tools.server(SETTINGS) as server:
+        address = f"postgresql+psycopg2://ringfence@/postgres?host={server.folder}"
+        monkeypatch.setenv("RECORDS_ADDRESS", address)
+        storage = {"storage": {"postgres": {"postgres_url": {"env": "RECORDS_ADDRESS"}}}}
+        (tmp_path / "dagster.yaml").write_text(json.dumps(storage), encoding="utf-8")
+        with DagsterInstance.from_config(str(tmp_path)) as instance:
+            run_id = run_job(instance, fail)
+            decide_schedule(instance, InstigatorStatus.RUNNING)
+            hear_daemon(instance, MORNING)
+        records = DagsterRecords(tmp_path)
+        (run,) = records.runs(CLOSE.job, 5)
+        assert (run.run_id, run.status, run.last_date) == (run_id, "FAILURE", DAY)
+        assert abs(run.started_at - datetime.now(UTC).replace(tzinfo=None)) < timedelta(minutes=10)
+        assert (records.step_of(run_id), records.failure_of(run_id)) == ("building", "ZeroDivisionError: it broke")
+        assert (records.schedule_states(), records.heard_at(SCHEDULER)) == ({CLOSE.name: "RUNNING"}, MORNING)
+        Store(address, "production").close()
+        store = Store.for_reading(address.replace("+psycopg2", ""))
+        assert (store.incidents(), store.looked_at()) == ([], None)
+        with pytest.raises(StoreError, match="read-only transaction"):
+            store.mark_looked("production", MORNING)
+        server.stop()
+        with pytest.raises(StoreError, match="can't be read"):
+            store.incidents()
+        with pytest.raises(RecordsError, match=r"its database: .*Is the server running"):
+            records.check()

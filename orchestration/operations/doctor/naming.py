@@ -31,6 +31,12 @@ def named_variables(settings: Settings) -> dict[str, list[str]]:
     return {place: names for place, names in named.items() if names}
 
 
+def hash_key_variable(settings: Settings) -> str | None:
+    """Name of the variable with the key that identifiers are hashed with."""
+    name = _content(settings.alerts_file).get("hash_key_variable")
+    return name if isinstance(name, str) else None
+
+
 def _content(path: Path | None) -> dict[str, Any]:
     if path is None:
         return {}

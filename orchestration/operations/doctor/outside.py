@@ -19,7 +19,7 @@ from orchestration.connectors.base import Clock
 from orchestration.connectors.configuration import Source, load_sources
 from orchestration.connectors.pulling import check_source
 from orchestration.errors import ConfigurationError, RingfenceError
-from orchestration.operations.doctor.naming import addresses, named_variables
+from orchestration.operations.doctor.naming import addresses, hash_key_variable, named_variables
 from orchestration.operations.doctor.probing import Case, Outcome, Probe, left_out, ok, problem, warning
 from orchestration.operations.doctor.warehouse import CLOCK_TOLERANCE
 from orchestration.operations.status import store_address
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from orchestration.alerts.channels import Channel
     from orchestration.alerts.watching import Watch
 
+LEAST_KEY = 16
 NO_SOURCES = "no file of sources (--sources or RINGFENCE_SOURCES)"
 NO_ALERTS = "no file of alerts (--alerts or RINGFENCE_ALERTS)"
 WATCHER_SILENCE = timedelta(minutes=15)
@@ -42,6 +43,7 @@ def secrets(case: Case) -> Iterator[Outcome]:
     """Every variable that a file names is set; no value is told."""
     named = named_variables(case.settings)
     missing = False
+    yield from _short_key(case)
     for place, names in named.items():
         for name in names:
             if not environment_variable(name):
@@ -51,6 +53,14 @@ def secrets(case: Case) -> Iterator[Outcome]:
         yield left_out("no file of sources or alerts names a secret")
     elif not missing:
         yield ok(f"{len({name for names in named.values() for name in names})} set, none missing")
+
+
+def _short_key(case: Case) -> Iterator[Outcome]:
+    """Customers' identifiers can be tried one by one against a key that can be guessed."""
+    name = hash_key_variable(case.settings)
+    value = environment_variable(name) if name else None
+    if value and len(value) < LEAST_KEY:
+        yield warning(f"{name} has fewer than {LEAST_KEY} signs: hashes could be undone", "openssl rand -hex 32")
 
 
 def source_probes(case: Case, *, is_offline: bool) -> Iterator[Probe]:

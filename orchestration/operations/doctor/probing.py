@@ -124,7 +124,8 @@ def try_all(probes: Sequence[Probe], case: Case, seconds: float) -> Iterator[Tri
         else:
             deadline_of_this = deadline
         for outcome in trial.outcomes(seconds, deadline_of_this):
-            yield Tried(probe.name, _redacted(outcome, case.secrets))
+            # Only what asks outside has secrets in hand; a user's name, say, may be an everyday word elsewhere.
+            yield Tried(probe.name, _redacted(outcome, case.secrets) if probe.is_outside else outcome)
 
 
 def _redacted(outcome: Outcome, secrets: Secrets) -> Outcome:
