@@ -36,6 +36,7 @@ def _collector(
         load_alerts(settings.alerts_file) if settings.alerts_file else None,
         load_sources(settings.sources_file) if settings.sources_file else (),
         settings.landing,
+        settings.instance_folder,
     )
     return RingfenceCollector(subject, report=lambda problem: typer.echo(f"ringfence: {problem}", err=True))
 

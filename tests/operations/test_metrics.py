@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -31,16 +32,15 @@ from orchestration.alerts.watching import Watch
 from orchestration.checks import CHECKS, Severity
 from orchestration.connectors.base import Clock
 from orchestration.connectors.configuration import load_sources
-from orchestration.connectors.delivery import DeliveredFile, Manifest
 from orchestration.contract import TABLES
 from orchestration.errors import ConfigurationError
-from orchestration.landing.manifests import manifest_path
 from orchestration.operations.metrics import collector as collecting
 from orchestration.operations.metrics.catalogue import METRICS, METRICS_BY_NAME, WAREHOUSE_PARTS
 from orchestration.operations.metrics.collector import RingfenceCollector, Subject, registry_of
 from orchestration.operations.metrics.exposing import serve, write_file
 from orchestration.operations.metrics.published import GROUPS_SHOWN
 from tests.alerts.looks import seen
+from tests.operations.deliveries import SOURCES, deliver
 from tests.support.published import BTC, DAY, LOAD, SOLVENCY, STARTED, USD, PublishedWarehouse
 
 NOW = datetime(2026, 3, 5, 7, 0)
@@ -246,7 +246,7 @@ def test_a_missing_warehouse_is_told_with_what_else_is_known(warehouse: Publishe
     collector = RingfenceCollector(Subject(warehouse.paths), CLOCK, problems.append)
     says = said(collector)
     assert says("up") == 0
-    assert [says("part_up", part) for part in (*WAREHOUSE_PARTS, "files", "alerts")] == [0] * 7 + [1]
+    assert [says("part_up", part) for part in (*WAREHOUSE_PARTS, "files", "attempts", "alerts")] == [0] * 7 + [1] * 2
     assert says("collected_timestamp_seconds") == seconds(NOW)
     assert says("covered") is None
     said(collector)
@@ -368,6 +368,37 @@ def test_a_run_that_has_begun_and_published_nothing_takes_the_last_exit_status_a
     assert says("covered") == 0
 
 
+@pytest.mark.parametrize(
+    ("status", "later", "expected"),
+    [
+        # Dagster begins a run before audit records it: this is the published one, red because checks fail.
+        ("FAILURE", timedelta(seconds=-1), 3),
+        ("FAILURE", timedelta(hours=1), 1),
+        ("CANCELED", timedelta(hours=1), 1),
+        # At work, or killed.
+        ("STARTED", timedelta(hours=1), None),
+        # It has ended, and its snapshot will be read in a moment.
+        ("SUCCESS", timedelta(hours=1), None),
+    ],
+)
+def test_a_run_that_published_nothing_is_known_from_dagster_s_records(
+    warehouse: PublishedWarehouse, status: str, later: timedelta, expected: int | None
+) -> None:
+    warehouse.publish()
+    warehouse.attempt("SUCCESS", STARTED - timedelta(days=1))
+    warehouse.attempt(status, STARTED + later)
+    says = said(collector_of(warehouse))
+    assert says("last_run_exit_status") == expected
+    assert says("last_attempt_timestamp_seconds") == seconds(STARTED + later)
+    assert says("last_attempt_failed") == (status in ("FAILURE", "CANCELED"))
+
+
+def test_a_first_run_that_fails_is_told_before_anything_was_published(warehouse: PublishedWarehouse) -> None:
+    warehouse.attempt("FAILURE", STARTED)
+    says = said(collector_of(warehouse))
+    assert [says("up"), says("last_run_exit_status"), says("last_attempt_failed")] == [0, 1, 1]
+
+
 @pytest.fixture
 def alerts_file(tmp_path: Path) -> Path:
     """Alerts without their secrets in the environment: metrics need none of them."""
@@ -467,25 +498,6 @@ def test_a_look_leaves_a_sign_of_life_and_one_that_fails_doesn_t(
     assert said(collector)("watcher_looked_timestamp_seconds") in (None, seconds(NOW))
 
 
-SOURCES = {
-    "sources": {
-        name: {"kind": "price_files", "folder": "/nowhere", "pattern": "*.csv", "asset": "FTT"}
-        for name in ("first", "second", "third")
-    }
-}
-
-
-def deliver(landing: Path, source: str, day: date, rows: int) -> Path:
-    """What a source's delivery of a day leaves in the landing zone."""
-    window = (datetime(day.year, day.month, day.day), datetime(day.year, day.month, day.day) + timedelta(days=1))
-    files = (DeliveredFile("token_prices", f"token_prices/date={day}/{source}.parquet", rows, rows * 100, "0"),)
-    manifest = Manifest(source, "price_files", day, window, None, window[1] + timedelta(minutes=5), files)
-    path = manifest_path(landing, source, day)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(manifest.as_json(), encoding="utf-8")
-    return path
-
-
 @pytest.fixture
 def sources_file(tmp_path: Path) -> Path:
     path = tmp_path / "sources.yaml"
@@ -537,6 +549,20 @@ def test_the_endpoint_stays_up_whatever_the_warehouse_is(warehouse: PublishedWar
         assert Said(answer_of(url))("up") == 0
         warehouse.publish()
         assert Said(answer_of(url))("up") == 1
+
+
+def test_the_command_serves_on_loopback_until_it_is_ended(warehouse: PublishedWarehouse) -> None:
+    warehouse.publish()
+    command = [sys.executable, "-m", "orchestration.cli", "metrics", "serve", "--port", "0"]
+    with subprocess.Popen([*command, "--warehouse", str(warehouse.paths.root)], stdout=subprocess.PIPE) as process:
+        try:
+            assert process.stdout is not None
+            line = process.stdout.readline().decode().strip()
+            assert line.startswith("serving http://127.0.0.1:")
+            assert Said(answer_of(line.removeprefix("serving ")))("up") == 1
+        finally:
+            process.terminate()
+        assert process.wait(timeout=60) == -signal.SIGTERM
 
 
 def test_scrapes_at_the_same_time_each_tell_one_snapshot_whole(warehouse: PublishedWarehouse, tmp_path: Path) -> None:
@@ -651,6 +677,7 @@ def test_a_file_that_nobody_would_read_is_refused(
 def full(warehouse: PublishedWarehouse, alerts_file: Path, sources_file: Path, landing: Path) -> Said:
     """A warehouse of which everything is known."""
     warehouse.publish(run={"status": "passed", "exit_status": 0})
+    warehouse.attempt("SUCCESS", STARTED - timedelta(seconds=1))
     warehouse.paths.build_file.parent.mkdir()
     warehouse.paths.build_file.touch()
     os.utime(warehouse.paths.build_file, (1, 1))

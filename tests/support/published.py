@@ -6,8 +6,10 @@ What a test leaves out is null, or what a row needs to be one.
 from __future__ import annotations
 
 import shutil
+import sqlite3
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime, timedelta
+from contextlib import closing
+from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,9 +20,11 @@ import yaml
 
 from orchestration.audit import create_audit_schema
 from orchestration.settings import DBT_PROJECT, WarehousePaths
+from orchestration.timetable import CLOSE
 
 Row = Mapping[str, Any]
 
+MARTS = ("fct_solvency_daily", "fct_reserve_coverage_daily", "fct_affiliate_exposure_daily")
 DAY = date(2026, 3, 4)
 STARTED = datetime(2026, 3, 5, 0, 10)
 
@@ -106,11 +110,15 @@ def _mart_columns(name: str) -> dict[str, str]:
 
 
 @cache
-def _empty_audit() -> bytes:
+def _empty_warehouse() -> bytes:
     with TemporaryDirectory() as folder:
         path = Path(folder) / "empty.duckdb"
         with duckdb.connect(str(path)) as connection:
             create_audit_schema(connection, is_described=False)
+            connection.execute("create schema marts")
+            for name in MARTS:
+                columns = ", ".join(f"{column} {kind}" for column, kind in _mart_columns(name).items())
+                connection.execute(f"create table marts.{name} ({columns})")
         return path.read_bytes()
 
 
@@ -127,7 +135,7 @@ class PublishedWarehouse:
         folder.mkdir(parents=True, exist_ok=True)
         self._source = folder / "source.duckdb"
         self.runs = 0
-        self._source.write_bytes(_empty_audit())
+        self._source.write_bytes(_empty_warehouse())
 
     def publish(
         self,
@@ -147,14 +155,11 @@ class PublishedWarehouse:
         run_id = f"run-{self.runs}"
         begun = STARTED + timedelta(days=self.runs - 1)
         with duckdb.connect(str(self._source)) as connection:
-            marts = {"fct_solvency_daily": [solvency], "fct_reserve_coverage_daily": groups}
-            marts["fct_affiliate_exposure_daily"] = affiliates
-            connection.execute("drop schema if exists marts cascade")
-            for name, rows in marts.items() if solvency is not None else ():
-                columns = ", ".join(f"{column} {kind}" for column, kind in _mart_columns(name).items())
-                connection.execute(f"create schema if not exists marts; create table marts.{name} ({columns})")
+            connection.execute("begin")
+            for name, rows in zip(MARTS, ([solvency or {}], groups, affiliates), strict=True):
+                connection.execute(f"delete from marts.{name}")
                 for row in rows:
-                    _insert(connection, f"marts.{name}", {"as_of_date": day, **(row or {})})
+                    _insert(connection, f"marts.{name}", {"as_of_date": day, **row})
             connection.execute("delete from audit.finding")
             known: Row = {
                 "run_id": run_id,
@@ -171,10 +176,29 @@ class PublishedWarehouse:
             }
             _insert(connection, "audit.run", known | (run or {}))
             self._write_audit(connection, run_id, day, findings, results, loads, notices)
+            connection.execute("commit")
+            if solvency is None:
+                connection.execute("drop schema marts cascade")
         new = self.paths.root / ".new"
         shutil.copyfile(self._source, new)
         new.chmod(0o444)
         new.replace(self.paths.published_file)
+
+    def attempt(self, status: str, begun: datetime) -> None:
+        """Let Dagster's records know of a run, with Dagster's word for how it stands."""
+        history = self.paths.dagster_home / "history"
+        history.mkdir(parents=True, exist_ok=True)
+        with closing(sqlite3.connect(history / "runs.db")) as records, records:
+            columns = (
+                "run_id text, pipeline_name text, status text, create_timestamp text, start_time real, end_time real"
+            )
+            records.execute(f"create table if not exists runs (id integer primary key, {columns})")
+            records.execute("create table if not exists run_tags (run_id text, key text, value text)")
+            moment = begun.replace(tzinfo=UTC).timestamp()
+            records.execute(
+                "insert into runs (run_id, pipeline_name, status, create_timestamp, start_time) values (?, ?, ?, ?, ?)",
+                [f"attempt-{moment}", CLOSE.job, status, begun.isoformat(), moment],
+            )
 
     def _write_audit(
         self,

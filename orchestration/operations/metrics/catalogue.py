@@ -109,8 +109,8 @@ mean the same money.
         last_run_started_timestamp_seconds | | When the last published run began, seconds since 1970.
         last_run_finished_timestamp_seconds | | When the last published run had its result, seconds since 1970.
         last_run_duration_seconds | | How long that run took from its beginning to its result, seconds.
-        last_run_exit_status | | Its exit status: 0 passed, 3 failed checks, 4 load refused; missing while later work \
-isn't published.
+        last_run_exit_status | | Exit status of the last run: 0 passed, 3 failed checks, 4 load refused, 1 an error \
+(then the run above is an earlier one); missing while a run is at work, or ended without a result.
         last_success_timestamp_seconds | | When a run last passed without a critical finding, seconds since 1970.
         last_publication_timestamp_seconds | | When a run last handed its figures over to be published, seconds since \
 1970.
@@ -137,6 +137,13 @@ zone, seconds since 1970: the age of arrival.
         build_changed_timestamp_seconds | | When a run last changed the build file, seconds since 1970.
         run_unfinished | | 1 if the build file has changed since the last publication: a run is at work, or ended \
 without a result; else 0.
+        """,
+    ),
+    *_part(
+        "attempts",
+        """
+        last_attempt_timestamp_seconds | | When a run last began, also one that published nothing, seconds since 1970.
+        last_attempt_failed | | 1 if that run failed or was cancelled, for whatever reason; else 0.
         """,
     ),
     *_part(

@@ -36,12 +36,16 @@ Identity = tuple[int, ...]
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What metrics are about: a warehouse, and the alerts and sources that are configured for it, if they are."""
+    """What metrics are about: a warehouse, and the alerts and sources that are configured for it, if they are.
+
+    ``instance_folder`` is Dagster's, unless it is the warehouse's own.
+    """
 
     paths: WarehousePaths
     alerts: Alerts | None = None
     sources: tuple[Source, ...] = ()
     landing: Path = Path()
+    instance_folder: Path | None = None
 
     @property
     def deadline(self) -> time:
@@ -91,6 +95,8 @@ class RingfenceCollector(Collector):
         subject = self.subject
         parts = dict(self._warehouse())
         parts["files"] = self._read(lambda samples: surroundings.read_files(subject.paths, samples))
+        instance = subject.instance_folder or subject.paths.dagster_home
+        parts["attempts"] = self._read(lambda samples: surroundings.read_attempts(instance, samples))
         parts["alerts"] = self._read(
             lambda samples: surroundings.read_alerts(
                 subject.alerts, subject.paths, self._secrets, self.clock.now(), samples
@@ -160,9 +166,7 @@ def _merged(parts: dict[str, Part], clock: Clock) -> Samples:
     merged.put("up", all(parts[name].problem is None for name in WAREHOUSE_PARTS))
     merged.put("collected_timestamp_seconds", clock.now())
     merged.put("build_info", 1, version("ringfence"))
-    if merged.value("run_unfinished") != 0:
-        # A run later than the one on record has begun; how it ended, if it has, nobody knows.
-        merged.leave_out("last_run_exit_status")
+    surroundings.settle_last_run(merged)
     return merged
 
 

@@ -15,7 +15,6 @@ import duckdb
 from orchestration.checks import CHECKS
 from orchestration.contract import TABLES
 from orchestration.operations.metrics.samples import Samples
-from orchestration.reading.published import has_table
 
 GROUPS_SHOWN = 100
 """In-kind groups with metrics of their own, those that are short first: an exchange may list thousands of tokens."""
@@ -210,9 +209,10 @@ def readers(deadline: time) -> dict[str, Callable[[Connection, Samples], None]]:
 
 def _latest_day(connection: Connection) -> date | None:
     """The latest day published; None if none ever was."""
-    if not has_table(connection, "marts", "fct_solvency_daily"):
+    try:
+        day: date | None = _one(connection, "select max(as_of_date) as day from marts.fct_solvency_daily")["day"]
+    except duckdb.CatalogException:  # a first run that was refused publishes its audit alone
         return None
-    day: date | None = _one(connection, "select max(as_of_date) as day from marts.fct_solvency_daily")["day"]
     return day
 
 

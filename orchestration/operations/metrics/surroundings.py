@@ -21,8 +21,13 @@ from orchestration.connectors.delivery import last_manifest
 from orchestration.connectors.secrets import Secrets
 from orchestration.connectors.status import begun_day
 from orchestration.errors import ConfigurationError
+from orchestration.operations.dagster_records import DagsterRecords
 from orchestration.operations.metrics.samples import Samples
+from orchestration.pipeline.run import ExitStatus
 from orchestration.settings import WarehousePaths
+from orchestration.timetable import CLOSE
+
+_LAST_RUN = "last_run_started_timestamp_seconds"
 
 
 def read_files(paths: WarehousePaths, samples: Samples) -> None:
@@ -74,11 +79,35 @@ def _existing_store(alerts: Alerts | None, paths: WarehousePaths, secrets: Secre
     if address is None and not paths.alerts_file.exists():
         yield None
         return
-    store = Store(address if address else f"sqlite:///{paths.alerts_file}")
+    store = Store.for_reading(address or paths.alerts_file)
     try:
         yield store
     finally:
         store.close()
+
+
+def read_attempts(instance_folder: Path, samples: Samples) -> None:
+    """The run that was begun last as Dagster knows it, which also knows those that published nothing."""
+    if not instance_folder.is_dir():
+        return
+    latest = next(iter(DagsterRecords(instance_folder).runs(CLOSE.job, 1)), None)
+    if latest is not None:
+        samples.put("last_attempt_timestamp_seconds", latest.started_at)
+        samples.put("last_attempt_failed", latest.status in ("FAILURE", "CANCELED"))
+
+
+def settle_last_run(samples: Samples) -> None:
+    """Of a run later than the last published one: status 1 if it failed, and none at all if it hasn't ended well.
+
+    ``audit`` records a run after Dagster does, so that a later attempt is another run. One that was killed is at work
+    for Dagster, and has changed the build file, unless it hadn't come so far.
+    """
+    attempted, published = samples.value("last_attempt_timestamp_seconds"), samples.value(_LAST_RUN)
+    is_later = attempted is not None and (published is None or attempted > published)
+    if is_later and samples.value("last_attempt_failed"):
+        samples.put("last_run_exit_status", int(ExitStatus.ERROR))
+    elif is_later or samples.value("run_unfinished") != 0:
+        samples.leave_out("last_run_exit_status")
 
 
 def read_sources(sources: Iterable[Source], landing: Path, samples: Samples) -> None:
