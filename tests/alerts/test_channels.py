@@ -53,11 +53,11 @@ class OverHttp:
 
 
 def _chat(url: str) -> dict[str, Any]:
-    return {"url": f"{url}/${{A_SECRET}}", "seconds": 0.3}
+    return {"url": f"{url}/${{A_SECRET}}"}
 
 
 def _apprise(url: str) -> dict[str, Any]:
-    return {"urls": [f"json://{url.removeprefix('http://')}/${{A_SECRET}}"], "seconds": 0.3}
+    return {"urls": [f"json://{url.removeprefix('http://')}/${{A_SECRET}}"]}
 
 
 OVER_HTTP = {
@@ -65,14 +65,12 @@ OVER_HTTP = {
     "teams": OverHttp(receivers.teams, _chat),
     "pagerduty": OverHttp(
         receivers.pagerduty,
-        lambda url: {"routing_key_variable": "A_SECRET", "url": f"{url}/v2/enqueue", "seconds": 0.3},
+        lambda url: {"routing_key_variable": "A_SECRET", "url": f"{url}/v2/enqueue"},
     ),
-    "webhook": OverHttp(
-        lambda _: web.Answer(b""), lambda url: {"url": url, "secret_variable": "A_SECRET", "seconds": 0.3}
-    ),
+    "webhook": OverHttp(lambda _: web.Answer(b""), lambda url: {"url": url, "secret_variable": "A_SECRET"}),
     "alertmanager": OverHttp(
         alertmanager,
-        lambda url: {"urls": [url], "token_variable": "A_SECRET", "seconds": 0.3},
+        lambda url: {"urls": [url], "token_variable": "A_SECRET"},
         lambda body: (
             f"{body[0]['labels']['alertname']}\n{body[0]['annotations']['description']}"
             f"\n{body[0]['annotations']['message']}"
@@ -83,16 +81,16 @@ OVER_HTTP = {
 
 
 @contextmanager
-def over_http(name: str, fault: web.Fault | None = None, handler: web.Handler | None = None) -> Iterator[Any]:
+def over_http(name: str, fault: web.Fault | None = None) -> Iterator[Any]:
     case = OVER_HTTP[name]
-    with web.serving(handler or case.rules) as server:
+    with web.serving(case.rules) as server:
         server.fault = fault
-        yield server, channel(name, **case.settings(server.url))
+        yield server, channel(name, **case.settings(server.url), seconds=0.2 if fault is slow else 30)
 
 
 def email(port: int, **settings: Any) -> Channel:
     section = {"host": "127.0.0.1", "port": port, "security": "none", "sender": "ringfence@example.org"}
-    return channel("email", **(section | {"recipients": ["night@example.org"], "seconds": 0.3} | settings))
+    return channel("email", **(section | {"recipients": ["night@example.org"], "seconds": 30} | settings))
 
 
 def test_every_channel_is_held_to_this() -> None:
@@ -155,7 +153,7 @@ def _answering(status: int, headers: Mapping[str, str] | None = None) -> web.Fau
 
 
 def slow(_: web.Request, answer: web.Answer) -> web.Answer:
-    time.sleep(0.7)
+    time.sleep(0.5)
     return answer
 
 
@@ -258,7 +256,7 @@ def test_a_mail_server_that_is_silent_or_not_there_is_tried_again_later() -> Non
         for port in (silent.getsockname()[1], free_port()):
             for ask in (lambda made: made.send(sending()), lambda made: made.check()):
                 with pytest.raises(ChannelError, match="can't be used") as refusal:
-                    ask(email(port))
+                    ask(email(port, seconds=0.2))
                 assert not refusal.value.is_final
 
 
