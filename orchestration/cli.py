@@ -349,6 +349,7 @@ def simulate(
         bool, typer.Option("--list-faults", help="Print the catalogue of faults.", callback=_list_faults, is_eager=True)
     ] = False,
     days: Annotated[int | None, typer.Option("--days", min=1, help="Days to simulate.")] = None,
+    last_day: Annotated[date | None, optional_day("--last-day", "Last of them, for a story without dates.")] = None,
     accounts: Annotated[int | None, typer.Option("--accounts", min=1, help="Customers' accounts.")] = None,
     seed: Annotated[int, typer.Option("--seed", help="Same seed, same landing zone.")] = 0,
     verbose: Verbose = False,
@@ -357,7 +358,7 @@ def simulate(
     from orchestration.simulate import simulate as write_simulation
 
     names = [name.strip() for name in fault.split(",")] if fault is not None else []
-    summary = write_simulation(scenario, out, days=days, accounts=accounts, seed=seed, faults=names)
+    summary = write_simulation(scenario, out, days=days, accounts=accounts, seed=seed, faults=names, last_date=last_day)
     typer.echo(
         f"wrote {summary.folder}: {summary.entries:,} ledger entries from {summary.first_date} to {summary.last_date}"
     )

@@ -81,14 +81,15 @@ def simulate(
     accounts: int | None = None,
     seed: int = 0,
     faults: Sequence[str] = (),
+    last_date: date | None = None,
 ) -> SimulationSummary:
     """Write a landing zone and its truth for a scenario; the same arguments give the same bytes.
 
     ``days`` and ``accounts`` resize the scenario, ``seed`` is any integer that isn't negative, ``faults`` names what is
-    planted into it. Raises ConfigurationError for an unknown scenario or fault, faults that don't go together, sizes
-    it can't have, or an output folder that holds something else.
+    planted into it; a ``last_date`` moves the exchange there. Raises ConfigurationError for an unknown scenario or
+    fault, faults that don't go together, sizes or a day it can't have, or an output folder that holds something else.
     """
-    plan = load_scenario(scenario, days=days, accounts=accounts)
+    plan = load_scenario(scenario, days=days, accounts=accounts, last_date=last_date)
     if seed < 0:
         raise ConfigurationError(f"--seed {seed}: choose zero or a positive whole number")
     planted = plan_faults(plan, faults)

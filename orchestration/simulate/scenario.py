@@ -63,8 +63,10 @@ def scenario_names() -> list[str]:
     return sorted(path.stem for path in SCENARIO_FOLDER.glob("*.yaml"))
 
 
-def load_scenario(name: str, *, days: int | None = None, accounts: int | None = None) -> Scenario:
-    """Read the scenario of that name, resized; raise ConfigurationError for a bad name, file or size."""
+def load_scenario(
+    name: str, *, days: int | None = None, accounts: int | None = None, last_date: date | None = None
+) -> Scenario:
+    """Read the scenario of that name, resized and ending on a day; raise ConfigurationError for what can't be."""
     if name not in scenario_names():
         raise ConfigurationError(f"unknown scenario {name!r}: choose one of {', '.join(scenario_names())}")
     scenario = _parse(SCENARIO_FOLDER / f"{name}.yaml")
@@ -74,7 +76,11 @@ def load_scenario(name: str, *, days: int | None = None, accounts: int | None = 
         accounts=scenario.accounts if accounts is None else accounts,
     )
     _check_sizes(sized)
-    return sized
+    if last_date is None:
+        return sized
+    if sized.acts:
+        raise ConfigurationError(f"--last-day {last_date}: the story of scenario {name} has days of its own")
+    return replace(sized, start=last_date - timedelta(days=sized.days - 1))
 
 
 def _check_sizes(scenario: Scenario) -> None:
