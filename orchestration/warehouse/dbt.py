@@ -90,6 +90,8 @@ def prepare_project() -> Path:
         with tempfile.TemporaryDirectory(dir=_PREPARED, prefix=".ready-") as ready:
             for name in ("manifest.json", "partial_parse.msgpack"):
                 shutil.move(Path(scratch, name), Path(ready, name))
+            # Whoever installs the project needn't be who runs it; a temporary folder is its maker's alone.
+            Path(ready).chmod(0o755)
             try:
                 Path(ready).rename(folder)
                 Path(ready).mkdir()  # for the context manager to remove
