@@ -27,7 +27,8 @@ define install
 		$(1)/bin/python -m pip install --quiet --no-compile --require-hashes $(2)
 endef
 
-.PHONY: setup extras demo test test-spark lint lint-python lint-sql lint-project bench bench-detection lake test-lake
+.PHONY: setup extras demo test test-spark test-deploy lint lint-python lint-sql lint-project bench bench-detection lake \
+	test-lake
 
 setup: $(STAMP)
 	@$(BIN)/python -m orchestration.warehouse.prepare
@@ -112,3 +113,7 @@ lake: $(LAKE_STAMP)
 
 test-lake: setup $(LAKE_STAMP)
 	$(BIN)/python -m pytest tests/lake -p no:xdist -q
+
+# A night in production, as processes over a real PostgreSQL: some minutes.
+test-deploy: setup $(EXTRAS_STAMP)
+	$(BIN)/python -m pytest tests/production -p no:xdist -q -s

@@ -25,7 +25,8 @@ def close_job(
         partitions_def=partitions,
         executor_def=dg.in_process_executor,
         description="Reads what was delivered up to the day, rebuilds and checks the warehouse, and publishes it.",
-        tags={"ringfence/job": JOB_NAME},
+        # One that died is run again as a whole: what it left half done isn't gone on with.
+        tags={"ringfence/job": JOB_NAME, "dagster/retry_strategy": "ALL_STEPS"},
     )
 
 

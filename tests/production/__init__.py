@@ -1,0 +1,1 @@
+"""A night in production, from the files of orchestration/deploy: `make test-deploy`."""
