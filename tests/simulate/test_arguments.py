@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,15 +28,23 @@ def test_both_scenarios_are_there() -> None:
         ("healthy", {"accounts": 0}, "between 20"),
         ("healthy", {"seed": -1}, "--seed -1"),
         ("collapse", {"days": 59}, "between 60"),
+        ("collapse", {"last_date": date(2026, 11, 25)}, "days of its own"),
     ],
 )
 def test_nonsense_is_refused_in_one_line_and_writes_nothing(
-    tmp_path: Path, scenario: str, sizes: dict[str, int], named: str
+    tmp_path: Path, scenario: str, sizes: dict[str, Any], named: str
 ) -> None:
     with pytest.raises(ConfigurationError, match=named) as error:
         simulate(scenario, tmp_path / "out", **sizes)
     assert "\n" not in str(error.value)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_exchange_without_a_story_ends_on_the_day_asked_for(tmp_path: Path) -> None:
+    summary = simulate("healthy", tmp_path / "out", days=2, accounts=20, last_date=date(2026, 3, 1))
+    assert (summary.first_date, summary.last_date) == (date(2026, 2, 28), date(2026, 3, 1))
+    days = {path.name for path in (tmp_path / "out" / "ledger_entries").iterdir()}
+    assert days == {"date=2026-02-28", "date=2026-03-01"}
 
 
 def test_a_folder_with_something_else_in_it_is_left_alone(tmp_path: Path) -> None:
