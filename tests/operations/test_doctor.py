@@ -47,7 +47,7 @@ from tests.operations.standing import (
 
 TOKEN = "s3cr3t-of-the-hook"
 GIGABYTE = 10**9
-MACHINE = Machine(umask=lambda: 0o077, output_encoding=lambda: "utf-8")
+MACHINE = Machine(output_encoding=lambda: "utf-8")
 
 
 @pytest.fixture
@@ -158,20 +158,6 @@ def test_output_that_can_t_hold_all_signs_is_told(settings: Settings) -> None:
         assert only(installation.texts, settings, output_encoding=lambda e=encoding: e).startswith("ok")
     for encoding in ("ascii", "iso-8859-1", "none"):
         assert only(installation.texts, settings, output_encoding=lambda e=encoding: e).startswith("warning")
-
-
-def test_the_mask_of_new_files(settings: Settings) -> None:
-    assert only(installation.new_files, settings).startswith("ok")
-    assert "umask 022" in only(installation.new_files, settings, umask=lambda: 0o022)
-    assert only(installation.new_files, settings, umask=lambda: None).startswith("left out")
-    told = subprocess.run(
-        [sys.executable, "-c", "from orchestration.operations.doctor.machine import Machine; print(Machine().umask())"],
-        umask=0o027,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert int(told.stdout) == 0o027
 
 
 # The warehouse
@@ -506,6 +492,7 @@ def outcomes(settings: Settings, *, is_offline: bool = False, **machine: Any) ->
 def test_every_secret_that_a_file_names_must_be_set(
     settings: Settings, server: web.Web, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("RINGFENCE_HASH_KEY", "a key that lasts for years")
     assert only(outside.secrets, settings).startswith("left out")
     with_files = configured(settings, server, monkeypatch)
     assert named_variables(with_files) == {
@@ -514,9 +501,12 @@ def test_every_secret_that_a_file_names_must_be_set(
     }
     assert only(outside.secrets, with_files) == "ok: 3 set, none missing | "
     monkeypatch.setenv("HASH_KEY", "guess me")
-    short, fine = states(outside.secrets, with_files)
+    monkeypatch.delenv("RINGFENCE_HASH_KEY")
+    no_key, short, fine = states(outside.secrets, with_files)
+    assert no_key.startswith("warning: RINGFENCE_HASH_KEY isn't set")
     assert short.startswith("warning: HASH_KEY has fewer than 16 signs")
     assert "guess me" not in short + fine
+    monkeypatch.setenv("RINGFENCE_HASH_KEY", "a key that lasts for years")
     monkeypatch.delenv("HOOK_SECRET")
     monkeypatch.setenv("HASH_KEY", "")
     missing = states(outside.secrets, with_files)

@@ -19,7 +19,6 @@ INSTALLATION = (
     Probe("policy", installation.policy),
     Probe("memory", installation.memory),
     Probe("texts", installation.texts),
-    Probe("new files", installation.new_files),
 )
 WAREHOUSE = (
     Probe("warehouse", warehouse.folder),

@@ -1,4 +1,4 @@
-"""Probes of what is installed and set: Python, libraries, the dbt project, variables, memory, texts, new files' modes.
+"""Probes of what is installed and set: Python, libraries, the dbt project, variables, memory, texts.
 
 What belongs here: what is the same for every warehouse of this machine. What doesn't: the warehouse.
 """
@@ -20,7 +20,7 @@ from packaging.specifiers import SpecifierSet
 from orchestration.errors import ConfigurationError
 from orchestration.operations.doctor.machine import Machine
 from orchestration.operations.doctor.naming import named_variables
-from orchestration.operations.doctor.probing import Case, Outcome, left_out, ok, problem, warning
+from orchestration.operations.doctor.probing import Case, Outcome, ok, problem, warning
 from orchestration.policy import load_policy
 from orchestration.settings import MEMORY_LIMIT, REPOSITORY, VARIABLES, memory_limit, variables_set
 from orchestration.warehouse.dbt import prepared_folder
@@ -160,16 +160,3 @@ def texts(case: Case) -> Iterator[Outcome]:
         yield ok("UTF-8")
     else:
         yield warning(f"output is {encoding}: signs that it lacks end a command", "set PYTHONUTF8=1, or LC_ALL=C.UTF-8")
-
-
-def new_files(case: Case) -> Iterator[Outcome]:
-    """New files are this user's only."""
-    umask = case.machine.umask()
-    if umask is None:
-        yield left_out("the system doesn't tell the mask of new files")
-    elif umask & 0o077 == 0o077:
-        yield ok(f"others can't open them (umask {umask:03o})")
-    else:
-        yield warning(
-            f"others may open them (umask {umask:03o})", "umask 077, or UMask=0077 in the service that runs it"
-        )

@@ -44,15 +44,6 @@ def _memory() -> int:
     return memory
 
 
-def _umask() -> int | None:
-    """The mask without setting it; None where the system doesn't tell."""
-    try:
-        lines = Path("/proc/self/status").read_text(encoding="ascii", errors="replace").splitlines()
-    except OSError:
-        return None
-    return next((int(line.split()[1], 8) for line in lines if line.startswith("Umask:")), None)
-
-
 def _is_alive(process_id: int) -> bool:
     try:
         os.kill(process_id, 0)
@@ -73,7 +64,6 @@ class Machine:
     device: Callable[[Path], int] = lambda path: path.stat().st_dev
     user: Callable[[], int] = os.geteuid
     memory: Callable[[], int] = _memory
-    umask: Callable[[], int | None] = _umask
     is_alive: Callable[[int], bool] = _is_alive
     python: Callable[[], str] = platform.python_version
     version: Callable[[str], str] = metadata.version

@@ -24,13 +24,14 @@ from orchestration.operations.doctor.probing import Case, Outcome, Probe, left_o
 from orchestration.operations.doctor.warehouse import CLOCK_TOLERANCE
 from orchestration.operations.status import store_address
 from orchestration.operations.status_text import length
-from orchestration.settings import environment_variable
+from orchestration.settings import HASH_KEY, environment_variable
 
 if TYPE_CHECKING:
     from orchestration.alerts.channels import Channel
     from orchestration.alerts.watching import Watch
 
 LEAST_KEY = 16
+_NEW_KEY = "openssl rand -hex 32"
 NO_SOURCES = "no file of sources (--sources or RINGFENCE_SOURCES)"
 NO_ALERTS = "no file of alerts (--alerts or RINGFENCE_ALERTS)"
 WATCHER_SILENCE = timedelta(minutes=15)
@@ -43,7 +44,7 @@ def secrets(case: Case) -> Iterator[Outcome]:
     """Every variable that a file names is set; no value is told."""
     named = named_variables(case.settings)
     missing = False
-    yield from _short_key(case)
+    yield from _keys(case)
     for place, names in named.items():
         for name in names:
             if not environment_variable(name):
@@ -55,12 +56,17 @@ def secrets(case: Case) -> Iterator[Outcome]:
         yield ok(f"{len({name for names in named.values() for name in names})} set, none missing")
 
 
-def _short_key(case: Case) -> Iterator[Outcome]:
-    """Customers' identifiers can be tried one by one against a key that can be guessed."""
-    name = hash_key_variable(case.settings)
-    value = environment_variable(name) if name else None
-    if value and len(value) < LEAST_KEY:
-        yield warning(f"{name} has fewer than {LEAST_KEY} signs: hashes could be undone", "openssl rand -hex 32")
+def _keys(case: Case) -> Iterator[Outcome]:
+    """Customers' identifiers are hashed with a key that lasts, and that they can't be tried one by one against."""
+    if not environment_variable(HASH_KEY):
+        yield warning(
+            f"{HASH_KEY} isn't set: hashes in logs and reports are other ones in every process",
+            f"{HASH_KEY}: {_NEW_KEY}",
+        )
+    for name in dict.fromkeys((HASH_KEY, hash_key_variable(case.settings))):
+        value = environment_variable(name) if name else None
+        if value and len(value) < LEAST_KEY:
+            yield warning(f"{name} has fewer than {LEAST_KEY} signs: hashes could be undone", f"{name}: {_NEW_KEY}")
 
 
 def source_probes(case: Case, *, is_offline: bool) -> Iterator[Probe]:

@@ -96,7 +96,8 @@ def _others_may(path: Path) -> int:
 
 def _inner(paths: WarehousePaths) -> list[Path]:
     """Files that only the pipeline opens, unless a folder above them keeps others out."""
-    files = (paths.build_file, paths.alerts_file, paths.dagster_home / "history" / "event_log.db")
+    history, docs = paths.dagster_home / "history" / "event_log.db", paths.data_docs / "index.html"
+    files = (paths.build_file, paths.alerts_file, history, docs)
     return [path for path in files if path.exists() and _others_may(path.parent) & 0o011]
 
 
