@@ -25,9 +25,11 @@ from typing import Any
 
 import duckdb
 import pytest
+from prometheus_client import generate_latest
 
 from orchestration import cli
 from orchestration.keyed_hashes import Hashing
+from orchestration.operations.metrics.collector import RingfenceCollector, Subject, registry_of
 from orchestration.pipeline.run import ExitStatus
 from orchestration.runner import open_instance, run_days
 from orchestration.settings import Settings, WarehousePaths
@@ -52,6 +54,7 @@ class Story:
     published_before_kill: Rows
     published_after_kill: Rows
     reads_during_run: int
+    metrics_after_kill: str
     bad: subprocess.CompletedProcess[str]
     told_after_kill: dict[str, Any]
 
@@ -67,6 +70,11 @@ def query(warehouse: Path, sql: str) -> Rows:
 
 def solvency(warehouse: Path) -> Rows:
     return query(warehouse, "select * from marts.fct_solvency_daily order by all")
+
+
+def metrics(warehouse: Path) -> str:
+    collector = RingfenceCollector(Subject(WarehousePaths(warehouse)))
+    return generate_latest(registry_of(collector)).decode()
 
 
 @contextmanager
@@ -123,11 +131,11 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
     with reading(warehouse) as answers:
         killed_at(arguments(landing, warehouse, BAD), "exit gate ...")
     assert all(answer == before for answer in answers)
-    after = solvency(warehouse)
+    after, counted = solvency(warehouse), metrics(warehouse)
     told = told_of(warehouse)
     command, environment = arguments(landing, warehouse, BAD), {**os.environ, "RINGFENCE_HASH_KEY": HASH_KEY}
     bad = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
-    return Story(landing, warehouse, after_good, good_status, before, after, len(answers), bad, told)
+    return Story(landing, warehouse, after_good, good_status, before, after, len(answers), counted, bad, told)
 
 
 def test_a_healthy_day_passes_and_the_faulty_one_fails(story: Story) -> None:
@@ -138,6 +146,24 @@ def test_readers_are_never_locked_out_and_a_kill_leaves_the_last_file_whole(stor
     assert story.reads_during_run > 10
     assert story.published_after_kill == story.published_before_kill
     assert [str(row[0]) for row in story.published_after_kill] == ["2022-01-01", "2022-01-02", GOOD]
+
+
+def test_metrics_tell_a_run_that_was_killed_from_one_that_published(story: Story) -> None:
+    day = "ringfence_published_day_timestamp_seconds {}e+09\n"
+    findings = f'ringfence_check_findings{{check="{FINDING}",kind="breach",severity="critical"}} '
+    for text in ("ringfence_up 1.0\n", "ringfence_run_unfinished 1.0\n", day.format("1.641168"), f"{findings}0.0\n"):
+        assert text in story.metrics_after_kill
+    assert "ringfence_last_run_exit_status" not in story.metrics_after_kill
+    told = metrics(story.warehouse)
+    for text in ("ringfence_up 1.0\n", "ringfence_run_unfinished 0.0\n", day.format("1.6412544"), f"{findings}1.0\n"):
+        assert text in told
+    assert "ringfence_last_run_exit_status 3.0\n" in told
+    # What the killed run read is its own; the one after it had nothing left to read.
+    loads = "from audit.load inner join audit.run using (run_id) where table_name = 'ledger_entries'"
+    ((rows,),) = query(story.warehouse, f"select sum(rows) {loads} and status = 'passed'")
+    assert f'ringfence_load_rows{{table="ledger_entries"}} {float(rows)}\n' in story.metrics_after_kill
+    assert 'ringfence_load_rows{table="ledger_entries"} 0.0\n' in told
+    assert "c1-spot" not in told
 
 
 def test_the_run_after_a_killed_one_just_works_and_names_it(story: Story) -> None:

@@ -37,7 +37,6 @@ def write_file(path: Path, registry: CollectorRegistry) -> None:
     mask = os.umask(0o022)
     try:
         write_to_textfile(str(path), registry)
-        path.chmod(0o644)  # whoever collects it is another user than ours, and it names nobody
     except OSError as error:
         raise RingfenceError(
             f"{path} can't be written: {error.strerror}; give this user the right to write to {path.parent}, or room"
