@@ -73,7 +73,7 @@ TABLES: tuple[AuditTable, ...] = (
         "Grain: one row per run of the pipeline. Wall-clock times are kept here only; no figure depends on them.",
         """
         run_id | varchar primary key | identifier of the run; Dagster's own
-        started_at | timestamp not null | wall clock, UTC
+        started_at | timestamp not null | wall clock, UTC, put after all of the runs before if the clock was put back
         finished_at | timestamp | wall clock, UTC; null while running, or if the run was killed
         published_at | timestamp | wall clock, UTC, when its figures were handed over to be published; null if none were
         status | varchar not null | running, passed, failed_checks, failed_integrity, error or killed
@@ -109,11 +109,11 @@ superseded: accepted into an older build file
     ),
     _table(
         "notice",
-        "Grain: one row per run and thing of the landing zone that the run left out without calling it wrong.",
+        "Grain: one row per run and thing that the run left out, or set aside, without calling the delivery wrong.",
         """
-        run_id | varchar not null | run that left it out
+        run_id | varchar not null | run that did so
         table_name | varchar | table of the landing contract; null if it lay outside every table's folder
-        notice | varchar not null | what was left out and why: an unknown column, folder or kind of file
+        notice | varchar not null | what and why: an unknown column, folder or kind of file; a damaged build file
         """,
     ),
     _table(

@@ -12,11 +12,13 @@ import os
 import sqlite3
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import duckdb
 
 from orchestration.errors import ConfigurationError, RingfenceError
 from orchestration.landing import discover
@@ -25,7 +27,8 @@ from orchestration.pipeline.run import ExitStatus
 from orchestration.pipeline.steps import record_failure
 from orchestration.policy import load_policy
 from orchestration.settings import Settings, WarehousePaths, child_environment, close_to_others
-from orchestration.warehouse.build_file import build_connection
+from orchestration.warehouse.build_file import BuildFileError, build_connection
+from orchestration.warehouse.damage import damage_of
 from orchestration.warehouse.lock import warehouse_lock
 
 if TYPE_CHECKING:
@@ -85,26 +88,34 @@ def run_days(settings: Settings, first_date: date, last_date: date, *, verbose: 
     """
     load_policy(settings.policy_file)
     discover(settings.landing, last_date)
-    _require_folder(settings.warehouse)
+    _require_folder(settings.paths)
     with warehouse_lock(settings.paths.lock_file), _garbage_rarely_sought():
         judge()  # it loads what it needs while this process does
-        from orchestration.definitions import build_defs
-        from orchestration.defs.schedules import JOB_NAME
+        result = _execute(settings, first_date, last_date, verbose=verbose)
+        if result.status is ExitStatus.ERROR and damage_of(settings.paths.build_file) is not None:
+            # The run that is opened now reads all of the build file, and sets it aside.
+            result = _execute(settings, first_date, last_date, verbose=verbose)
+        return result
 
-        # Whatever is wrong with the sources, the close runs on what has landed.
-        own = replace(settings, sources_file=None)
-        job = build_defs(own, first_date=first_date, last_date=last_date).resolve_job_def(JOB_NAME)
-        with open_instance(settings) as instance, _stores_kept_open(settings.instance_folder):
-            if settings.owns_instance:
-                _close_killed_runs(instance)
-                _drop_old_runs(instance, settings.dagster_runs_kept)
-            result = job.execute_in_process(
-                instance=instance,
-                raise_on_error=False,
-                run_config=_log_configuration(verbose=verbose),
-                tags={_RANGE_START: first_date.isoformat(), _RANGE_END: last_date.isoformat()},
-            )
-        return _result(settings, result)
+
+def _execute(settings: Settings, first_date: date, last_date: date, *, verbose: bool) -> RunResult:
+    from orchestration.definitions import build_defs
+    from orchestration.defs.schedules import JOB_NAME
+
+    # Whatever is wrong with the sources, the close runs on what has landed.
+    own = replace(settings, sources_file=None)
+    job = build_defs(own, first_date=first_date, last_date=last_date).resolve_job_def(JOB_NAME)
+    with open_instance(settings) as instance, _stores_kept_open(settings.instance_folder):
+        if settings.owns_instance:
+            _close_killed_runs(instance)
+            _drop_old_runs(instance, settings.dagster_runs_kept)
+        result = job.execute_in_process(
+            instance=instance,
+            raise_on_error=False,
+            run_config=_log_configuration(verbose=verbose),
+            tags={_RANGE_START: first_date.isoformat(), _RANGE_END: last_date.isoformat()},
+        )
+    return _result(settings, result)
 
 
 def _close_killed_runs(instance: DagsterInstance) -> None:
@@ -153,21 +164,25 @@ def _garbage_rarely_sought() -> Iterator[None]:
         gc.set_threshold(*before)
 
 
-def _require_folder(warehouse: Path) -> None:
-    """Create the warehouse's folder; raise ConfigurationError if that can't be, or if nothing can be written to it."""
+def _require_folder(paths: WarehousePaths) -> None:
+    """Create the warehouse's folder; raise ConfigurationError if that can't be, or if a part of it can't be written to.
+
+    A run would else find out when it publishes, after all its work.
+    """
     try:
-        warehouse.mkdir(parents=True, exist_ok=True)
+        paths.root.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigurationError(
-            f"warehouse folder {warehouse} can't be used: {error.strerror}; choose another with --warehouse"
+            f"warehouse folder {paths.root} can't be used: {error.strerror}; choose another with --warehouse"
         ) from error
-    if os.access(warehouse, os.W_OK):
-        close_to_others(WarehousePaths(warehouse))
-    else:
-        raise ConfigurationError(
-            f"warehouse folder {warehouse} can't be written to; give this user the right to, or choose another with"
-            " --warehouse"
-        )
+    places = (paths.root, paths.build_file.parent, paths.lock_file, paths.build_file, paths.snapshots)
+    for place in places:
+        if place.exists() and not os.access(place, os.W_OK):
+            raise ConfigurationError(
+                f"warehouse folder: {place} can't be written to; give this user the right to, or choose another folder"
+                " with --warehouse"
+            )
+    close_to_others(paths)
 
 
 def _log_configuration(*, verbose: bool) -> Mapping[str, Any]:
@@ -175,14 +190,16 @@ def _log_configuration(*, verbose: bool) -> Mapping[str, Any]:
 
 
 def _result(settings: Settings, result: Any) -> RunResult:
-    recorded = _recorded(settings, result.run_id)
-    if result.success and recorded is not None:
-        return RunResult(result.run_id, *recorded)
-    error = _first_failure(result)
-    if recorded is not None and (error is None or error.cls_name == "Failure"):
-        return RunResult(result.run_id, *recorded)
+    error = None if result.success else _first_failure(result)
+    if error is None or error.cls_name == "Failure":
+        recorded = _recorded(settings, result.run_id)
+        if recorded is not None:
+            return RunResult(result.run_id, *recorded)
     message, trace = _cause(error)
-    record_failure(settings, result.run_id, message)
+    # What ended the run (a full disk, a damaged build file) may also keep this from being recorded. The next run then
+    # finds one that came to no end.
+    with suppress(duckdb.Error, BuildFileError):
+        record_failure(settings, result.run_id, message)
     return RunResult(result.run_id, ExitStatus.ERROR, message, trace)
 
 

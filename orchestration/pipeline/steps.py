@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from datetime import date
 
+import duckdb
+
 from orchestration import landing, progress
 from orchestration.connectors.delivery import finish_deliveries
 from orchestration.contract import TABLES, Table
@@ -17,13 +19,19 @@ from orchestration.landing import TableLoad
 from orchestration.pipeline.build_plan import close_plan, open_plan, plan_whole
 from orchestration.pipeline.gates import GateResult, context_of, entry_gate, exit_gate
 from orchestration.pipeline.judge import settle
-from orchestration.pipeline.record import require_all_history, take_over_record
+from orchestration.pipeline.mending import require_sound, set_damaged_aside
+from orchestration.pipeline.record import (
+    UnreadableRecordError,
+    require_all_history,
+    runs_published,
+    take_over_record,
+)
 from orchestration.pipeline.run import ExitStatus, RunContext, close_run, open_run, read_context
 from orchestration.pipeline.verdict import Verdict, final_verdict
-from orchestration.policy import load_policy
+from orchestration.policy import Policy, load_policy
 from orchestration.publish.snapshot import Publication, Source, publish, remove_leftovers
 from orchestration.settings import Settings, WarehousePaths
-from orchestration.warehouse.build_file import build_connection
+from orchestration.warehouse.build_file import BuildFileError, build_connection
 from orchestration.warehouse.dbt import NodeResult, run_dbt
 
 INTEGRITY_MODELS = "fqn:ringfence.findings.integrity"
@@ -38,19 +46,39 @@ _INNER_TESTS = tuple(f"fqn:ringfence.{layer},resource_type:test" for layer in _I
 def prepare_run(settings: Settings, run_id: str, first_date: date, last_date: date) -> RunContext:
     """Open a run over those days: clear what a killed one left, write its policy and context.
 
-    Raises ConfigurationError if the landing folder or the policy is wrong, or if the build file is new and the run
-    wouldn't take in all that was accepted before.
+    A build file that is damaged is set aside, and all is read again. Raises ConfigurationError if the landing folder or
+    the policy is wrong, or if the build file is new and the run wouldn't take in all that was accepted before.
     """
     policy = load_policy(settings.policy_file)
     finish_deliveries(settings.landing)
     discovery = landing.discover(settings.landing, last_date)
     remove_leftovers(settings.paths)
-    with build_connection(settings.paths.build_file) as connection:
+    days = (first_date, last_date)
+    try:
+        return _open_build_file(settings, run_id, days, policy, discovery)
+    except (duckdb.Error, BuildFileError) as error:
+        notice = set_damaged_aside(settings, error)
+    progress.report("build file set aside", notice)
+    return _open_build_file(settings, run_id, days, policy, discovery, (notice,))
+
+
+def _open_build_file(
+    settings: Settings,
+    run_id: str,
+    days: tuple[date, date],
+    policy: Policy,
+    discovery: landing.Discovery,
+    notices: tuple[str, ...] = (),
+) -> RunContext:
+    paths, (first_date, last_date) = settings.paths, days
+    with build_connection(paths.build_file) as connection:
         landing.create_schemas(connection)
-        if settings.paths.published_file.exists():
-            take_over_record(connection, settings.paths.published_file.resolve())
+        published = _runs_published(connection, paths)
+        require_sound(connection, published or ())
+        if paths.published_file.exists():
+            take_over_record(connection, paths.published_file)
         require_all_history(connection, last_date, discovery.first_date)
-        landing.record_notices(connection, run_id, None, landing.unknown_folders(settings.landing))
+        landing.record_notices(connection, run_id, None, (*notices, *landing.unknown_folders(settings.landing)))
         context = open_run(
             connection,
             policy,
@@ -58,10 +86,21 @@ def prepare_run(settings: Settings, run_id: str, first_date: date, last_date: da
             first_date=first_date,
             last_date=last_date,
             landing_first_date=discovery.first_date,
-            was_published=lambda earlier: any(settings.paths.snapshots.glob(f"*_{earlier}.duckdb")),
+            was_published=lambda earlier: published is None or earlier in published,
         )
         plan_whole(connection, "not decided before rows are accepted")
         return context
+
+
+def _runs_published(connection: duckdb.DuckDBPyConnection, paths: WarehousePaths) -> frozenset[str] | None:
+    """The runs that analysts can see; None if that can't be told, which the run that is opened mends."""
+    if not paths.published_file.exists():
+        return frozenset()
+    try:
+        return runs_published(connection, paths.published_file)
+    except UnreadableRecordError as error:
+        progress.report("published file", str(error))
+        return None
 
 
 def load_incoming(settings: Settings, tables: Sequence[Table]) -> Generator[TableLoad]:

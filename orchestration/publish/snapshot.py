@@ -90,10 +90,18 @@ def publish(paths: WarehousePaths, sources: Iterable[Source], *, name: str, kept
 
 
 def remove_leftovers(paths: WarehousePaths) -> None:
-    """Remove what a killed publication left behind."""
-    for folder in (paths.snapshots, paths.root):
-        for path in folder.glob(f"{_TEMPORARY_PREFIX}*"):
-            path.unlink(missing_ok=True)
+    """Remove what a killed publication left behind, and logs beside published files.
+
+    Nobody may write to those. Who did so all the same and was killed left a log, which whoever opens the file next
+    would take as part of it.
+    """
+    leftovers = [path for folder in (paths.snapshots, paths.root) for path in folder.glob(f"{_TEMPORARY_PREFIX}*")]
+    for path in [*leftovers, *paths.snapshots.glob("*.wal"), _log_of(paths.published_file)]:
+        path.unlink(missing_ok=True)
+
+
+def _log_of(file: Path) -> Path:
+    return file.with_name(file.name + ".wal")
 
 
 def _copy(target: Path, sources: tuple[Source, ...]) -> tuple[TableContent, ...]:
@@ -111,7 +119,7 @@ def _copy(target: Path, sources: tuple[Source, ...]) -> tuple[TableContent, ...]
         contents = [
             content for source in sources for content in _verified(connection, aliases[source.file], source.schema)
         ]
-    if target.with_name(target.name + ".wal").exists():
+    if _log_of(target).exists():
         raise PublishError(f"{target.name} kept a write-ahead log after its checkpoint; nothing was published")
     return tuple(contents)
 
@@ -198,8 +206,8 @@ def _put_in_place(paths: WarehousePaths, temporary: Path, name: str) -> Path:
         os.link(final, link)
     except OSError:  # a file system without hard links
         link.symlink_to(final.relative_to(paths.root))
-    # Somebody who opened the file for writing may have left a log, which belongs to the file replaced now.
-    paths.published_file.with_name(paths.published_file.name + ".wal").unlink(missing_ok=True)
+    # Somebody may have opened the file for writing meanwhile: that log belongs to the file replaced now.
+    _log_of(paths.published_file).unlink(missing_ok=True)
     link.replace(paths.published_file)
     _sync(paths.root)
     return final

@@ -75,7 +75,7 @@ def _worst(connection: duckdb.DuckDBPyConnection, first: date, last: date, *, in
 
 
 def _notice_lines(connection: duckdb.DuckDBPyConnection, run_id: str) -> list[str]:
-    """What the run left out of its landing zone; nobody would miss it otherwise."""
+    """What the run left out of its landing zone, or set aside; nobody would miss it otherwise."""
     rows = fetch(
         connection,
         "select notice, count(*) over () from audit.notice where run_id = ? order by table_name nulls last, notice"
@@ -86,7 +86,7 @@ def _notice_lines(connection: duckdb.DuckDBPyConnection, run_id: str) -> list[st
         return []
     total = rows[0][1]
     more = [f"  and {total - len(rows):,} more, in audit.notice"] if total > len(rows) else []
-    return [f"Left out of the landing zone: {total:,}", *(f"  {notice}" for notice, _ in rows), *more]
+    return [f"Left out or set aside: {total:,}", *(f"  {notice}" for notice, _ in rows), *more]
 
 
 def _worst_line(

@@ -35,8 +35,8 @@ def connect(path: Path, *, read_only: bool = False) -> duckdb.DuckDBPyConnection
     except duckdb.Error as error:
         first_line = str(error).splitlines()[0]
         raise BuildFileError(
-            f"build file {path} can't be opened ({first_line}); if no other process uses it, set it aside with"
-            " 'ringfence rebuild --new-build-file' (or by hand): all is read from the landing zone again"
+            f"build file {path} can't be opened ({first_line}); if another process uses it, wait for its end; if rights"
+            " or room are wanting, give them; if it is damaged, the next run reads all from the landing zone again"
         ) from error
 
 
