@@ -266,7 +266,8 @@ def _seen_again(before: Incident, observation: Observation, look: Look, patience
         return _speaking(current, before, Occasion.OPENED, look)
     if _has_grown(current, patience):
         return _speaking(current, before, Occasion.GREW, look)
-    is_due = look.at - current.told_at >= patience.again_after[current.seen.severity]
+    # Either way: a clock that was ahead and is right again must not keep it quiet until it has caught up.
+    is_due = abs(look.at - current.told_at) >= patience.again_after[current.seen.severity]
     if current.state is State.OPEN and is_due:
         return _speaking(current, before, Occasion.REMINDER, look)
     return Step(current, before, None)

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from orchestration.alerts.channels.base import Channel, Sending
-from orchestration.alerts.store import Message, Store
+from orchestration.alerts.store import LONGEST_WAIT, Message, Store
 from orchestration.alerts.told import Content
 from orchestration.errors import RingfenceError
 from orchestration.progress import report
 
-FIRST_WAIT, LONGEST_WAIT = timedelta(minutes=1), timedelta(hours=1)
+FIRST_WAIT = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)

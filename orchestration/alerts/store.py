@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, fields, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,9 @@ from orchestration.alerts.incidents import Category, Incident, Observation, Occa
 from orchestration.checks import Severity
 from orchestration.databases import reading_engine
 from orchestration.errors import ConfigurationError
+
+LONGEST_WAIT = timedelta(hours=1)
+"""No message waits longer than that before it is tried again."""
 
 _OBSERVATION = tuple(field.name for field in fields(Observation))
 
@@ -161,11 +164,13 @@ class Store:
     def due_messages(self, at: datetime) -> list[Message]:
         """Messages that haven't been sent and are to be tried by now, in order.
 
-        A message waits for those of its line before it, so that *resolved* never overtakes *opened*.
+        A message waits for those of its line before it, so that *resolved* never overtakes *opened*. One that seems to
+        wait for longer than any does was put off by a clock that was ahead.
         """
         due, held = [], set()
         for message in self.waiting_messages():
-            if (message.route, message.line) not in held and message.due_at <= at:
+            is_due = message.due_at <= at or message.due_at - at > LONGEST_WAIT
+            if is_due and (message.route, message.line) not in held:
                 due.append(message)
             held.add((message.route, message.line))
         return due

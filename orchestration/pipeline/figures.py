@@ -6,11 +6,9 @@ which of them changed (``int_restatement__figure_change``), and what moved them 
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 import duckdb
 
-from orchestration.pipeline.run import RunContext
+from orchestration.pipeline.run import RunContext, now_in_order
 
 
 def record_published_figures(connection: duckdb.DuckDBPyConnection, context: RunContext) -> int:
@@ -19,7 +17,7 @@ def record_published_figures(connection: duckdb.DuckDBPyConnection, context: Run
     A figure that was published and is gone is appended with a null amount. Call it in a transaction, as the last thing
     before the file that holds the figures is published; calling it again replaces what the same run recorded.
     """
-    published_at = datetime.now(UTC).replace(tzinfo=None)
+    published_at = now_in_order(connection, context.run_id)
     connection.execute("update audit.run set published_at = ? where run_id = ?", [published_at, context.run_id])
     connection.execute("delete from audit.published_figure where run_id = ?", [context.run_id])
     inserted = connection.execute(

@@ -57,8 +57,20 @@ def _end_of(day: date) -> datetime:
     return datetime.combine(day + timedelta(days=1), time.min)
 
 
-def _now() -> datetime:
-    return datetime.now(UTC).replace(tzinfo=None)
+def now_in_order(connection: duckdb.DuckDBPyConnection, run_id: str | None = None) -> datetime:
+    """The wall clock, UTC, but after all that was recorded before: runs are told apart by the order of their times.
+
+    A clock may be put back between two runs, or in the middle of one. With ``run_id`` it isn't before that run began.
+    """
+    now = datetime.now(UTC).replace(tzinfo=None)
+    if run_id is not None:
+        rows = connection.execute("select started_at from audit.run where run_id = ?", [run_id]).fetchall()
+    else:
+        rows = connection.execute(
+            "select max(greatest(started_at, finished_at, published_at)) + interval 1 microsecond from audit.run"
+        ).fetchall()
+    earliest: datetime | None = rows[0][0] if rows else None
+    return now if earliest is None else max(now, earliest)
 
 
 def _close_killed_runs(connection: duckdb.DuckDBPyConnection) -> None:
@@ -117,7 +129,16 @@ def open_run(
             "insert into audit.run (run_id, started_at, status, first_date, last_date, knowledge_at,"
             " previous_knowledge_at, landing_first_date, policy_hash, is_accepted)"
             " values (?, ?, 'running', ?, ?, ?, ?, ?, ?, false)",
-            [run_id, _now(), first_date, last_date, knowledge_at, previous, landing_first_date, policy.content_hash],
+            [
+                run_id,
+                now_in_order(connection),
+                first_date,
+                last_date,
+                knowledge_at,
+                previous,
+                landing_first_date,
+                policy.content_hash,
+            ],
         )
         _record_policy(connection, run_id, policy)
     return context
@@ -171,5 +192,5 @@ def close_run(connection: duckdb.DuckDBPyConnection, run_id: str, status: ExitSt
     """Record how the run ended."""
     connection.execute(
         "update audit.run set finished_at = ?, status = ?, exit_status = ?, message = ? where run_id = ?",
-        [_now(), STATUS_NAMES[status], int(status), message, run_id],
+        [now_in_order(connection, run_id), STATUS_NAMES[status], int(status), message, run_id],
     )
