@@ -74,10 +74,17 @@ def open_instance(settings: Settings) -> DagsterInstance:
     folder = settings.instance_folder
     folder.mkdir(parents=True, exist_ok=True)
     configuration = folder / "dagster.yaml"
-    if not configuration.exists():
+    is_new = not configuration.exists()
+    if is_new:
         history = json.dumps(str(folder / "history"))
         configuration.write_text(_INSTANCE_CONFIGURATION.format(history=history), encoding="utf-8")
-    return DagsterInstance.from_config(str(folder))
+    instance = DagsterInstance.from_config(str(folder))
+    if is_new:
+        # Dagster's queue learns of a pool after it first let runs go by, all that wait then.
+        from orchestration.defs.common import WRITER_POOL
+
+        instance.event_log_storage.initialize_concurrency_limit_to_default(WRITER_POOL)
+    return instance
 
 
 def run_days(settings: Settings, first_date: date, last_date: date, *, verbose: bool = False) -> RunResult:

@@ -11,12 +11,15 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
+from dagster._daemon.run_coordinator.queued_run_coordinator_daemon import QueuedRunCoordinatorDaemon
 
 from orchestration.checks import CHECKS, Kind
 from orchestration.contract import TABLES
 from orchestration.definitions import build_defs
 from orchestration.defs.common import daily_partitions
 from orchestration.defs.schedules import JOB_NAME
+from orchestration.runner import open_instance
 from orchestration.settings import Settings
 from orchestration.warehouse.dbt import manifest_as_json
 
@@ -95,6 +98,30 @@ def test_every_step_takes_its_turn_at_the_warehouse(definitions: dg.Definitions)
     job = definitions.resolve_job_def(JOB_NAME)
     pools = {getattr(node, "pool", None) for node in job.all_node_defs if isinstance(node, dg.OpDefinition)}
     assert pools == {"ringfence_warehouse_writer"}
+
+
+def test_a_schedule_that_fires_during_a_backfill_waits_for_its_turn(
+    definitions: dg.Definitions, tmp_path: Path
+) -> None:
+    """Dagster's queue, asked as its daemon asks it, about the instance that a warehouse comes with."""
+    job, daemon = definitions.resolve_job_def(JOB_NAME), QueuedRunCoordinatorDaemon(interval_seconds=1)
+    with open_instance(Settings(tmp_path / "landing", tmp_path / "warehouse")) as instance:
+
+        def first_in_queue() -> list[str]:
+            runs = daemon._get_runs_to_dequeue(instance, instance.get_concurrency_config(), None)
+            return [run.run_id for run in runs]
+
+        backfill = instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED)
+        location = RegisteredCodeLocationOrigin("ringfence")
+        origin = RemoteJobOrigin(RemoteRepositoryOrigin(location, "__repository__"), JOB_NAME)
+        tonight, tomorrow = (
+            instance.create_run_for_job(job, status=dg.DagsterRunStatus.QUEUED, remote_job_origin=origin)
+            for _ in range(2)
+        )
+        assert first_in_queue() == []
+        instance.report_run_failed(backfill)
+        assert first_in_queue() == [tonight.run_id], "one after the other, whatever became of the backfill"
+        assert tomorrow.run_id != tonight.run_id
 
 
 def test_the_schedule_is_off_until_an_environment_opts_in(definitions: dg.Definitions) -> None:
