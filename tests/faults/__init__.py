@@ -26,7 +26,7 @@ after days
 clock a day back, a year ahead, between and in runs    runs stay in order, nothing ends before it began; a message that
                                                        waits goes out (``test_clock``)
 two runs at once                                       one works, the other says who does (``test_side_by_side``)
-a schedule that fires during a backfill                it waits for its turn (``test_side_by_side``)
+a schedule that fires during a backfill                it waits for its turn (``tests/defs/test_definitions``)
 a reader that holds the file for the whole run         reads what it opened, also when that snapshot is dropped
                                                        (``test_side_by_side``)
 SIGTERM, SIGINT                                        ends promptly, says so, exits with 1 (``test_signals``)
