@@ -189,10 +189,10 @@ def publish_again(settings: Settings) -> None:
         steps.publish_run(settings)
 
 
-def test_a_snapshot_folder_that_lost_its_rights_during_a_run_leaves_what_was_published(
+def test_a_warehouse_folder_that_lost_its_rights_during_a_run_leaves_what_was_published(
     undisturbed: Undisturbed, tmp_path: Path
 ) -> None:
     settings = undisturbed.copy(tmp_path)
-    with without_rights(settings.paths.snapshots):
+    with without_rights(settings.warehouse):
         assert children.ended(children.start(publish_again, settings)) == 0
     assert content(settings.paths) == undisturbed.before
