@@ -33,6 +33,7 @@ def reading_engine(address: str | Path) -> sa.Engine:
             if url.drivername == "postgresql":  # SQLAlchemy would take another library than the one that is installed
                 url = url.set(drivername="postgresql+psycopg2")
             options = f"-c default_transaction_read_only=on -c statement_timeout={_SECONDS * 1000}"
+            options = " ".join([*url.normalized_query.get("options", ()), options])  # a schema may be named there
             arguments = {"connect_timeout": _SECONDS, "options": options}
         return sa.create_engine(url, poolclass=NullPool, connect_args=arguments)
     except sa.exc.ArgumentError as error:  # whose text may show the address, and with it a password

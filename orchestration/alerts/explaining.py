@@ -12,7 +12,8 @@ mentions that it may follow:
 - it is no critical breach about somebody or something particular: who owes what the ledger says owes it whatever a
   wallet's node does. Totals (the exchange, a group, an asset, a figure) may follow from a source that is silent.
 
-What is watched besides the catalogue (a run, a check, the deadline) always speaks for itself.
+What is watched besides the catalogue (a run, a check, the deadline) always speaks for itself; of a day that isn't
+published it is said which tables have no partition.
 """
 
 from __future__ import annotations
@@ -21,9 +22,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from orchestration.alerts.incidents import Bearing, Category, Incident, Observation
+from orchestration.alerts.observing import PUBLISHED_IN_TIME
 from orchestration.checks import Kind, Severity, checks_by_name
 from orchestration.warehouse.lineage import Lineage
 
+ARRIVALS_COMPLETE = "arrivals_complete"
 PRICES = "token_prices"
 """The table of which an incident about an asset tells that it lacks something."""
 
@@ -39,6 +42,9 @@ class Explaining:
 
     def __call__(self, cause: Incident, effect: Incident) -> Bearing | None:
         """What data that never came (``cause``) has to do with another incident."""
+        if effect.seen.check_name == PUBLISHED_IN_TIME:
+            is_reason = cause.seen.check_name == ARRIVALS_COMPLETE and not _stood_before(effect, cause)
+            return Bearing.MAY_EXPLAIN if is_reason else None
         check = checks_by_name().get(effect.seen.check_name)
         table = missing_table(cause.seen)
         if check is None or table is None or table not in self.lineage().whole.get(check.name, ()):
@@ -46,7 +52,7 @@ class Explaining:
         is_of_asset = cause.seen.subject_type == "asset"
         if is_of_asset and effect.seen.asset not in (None, cause.seen.asset):
             return None
-        if effect.opened_at < cause.opened_at or effect.seen.since < cause.seen.since:
+        if _stood_before(effect, cause):
             return None
         explains = (
             table in self.lineage().measured[check.name]
@@ -56,6 +62,10 @@ class Explaining:
             and not _is_particular_breach(effect, check.kind)
         )
         return Bearing.EXPLAINS if explains else Bearing.MAY_EXPLAIN
+
+
+def _stood_before(effect: Incident, cause: Incident) -> bool:
+    return effect.opened_at < cause.opened_at or effect.seen.since < cause.seen.since
 
 
 def missing_table(seen: Observation) -> str | None:

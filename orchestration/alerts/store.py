@@ -6,7 +6,7 @@ rules (``incidents``), sending (``outbox``).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
@@ -117,7 +117,7 @@ class Store:
         """
         with self._database.writing() as connection:
             heard = _heard(connection)
-            kept = [_keep(connection, step) for step in look(_standing(connection, at))]
+            kept = _keep(connection, [*look(_standing(connection, at))])
             for draft in wording(kept, heard):
                 _add_message(connection, draft, at)
         return [step.incident for step in kept]
@@ -270,15 +270,25 @@ def _find(connection: sa.Connection, number: int) -> Incident:
     return _incident_of(row)
 
 
-def _keep(connection: sa.Connection, step: Step) -> Step:
-    values = _values_of(step.incident)
-    if step.before is None:
-        number: int = connection.execute(sa.insert(INCIDENT).values(values).returning(INCIDENT.c.number)).scalar_one()
-        return replace(step, incident=replace(step.incident, number=number))
-    if step.incident != step.before:
-        query = sa.update(INCIDENT).where(INCIDENT.c.number == step.incident.number)
-        connection.execute(query.values(values))
-    return step
+def _keep(connection: sa.Connection, taken: Sequence[Step]) -> list[Step]:
+    """Write what became of incidents, and give new ones their numbers: two statements, however many there are."""
+    changed = [step.incident for step in taken if step.before is not None and step.incident != step.before]
+    if changed:
+        values: dict[str, Any] = {
+            column.name: sa.bindparam(f"new_{column.name}") for column in INCIDENT.c if column.name != "number"
+        }
+        query = sa.update(INCIDENT).where(INCIDENT.c.number == sa.bindparam("known_number")).values(values)
+        rows = [{f"new_{name}": value for name, value in _values_of(one).items()} for one in changed]
+        connection.execute(query, [row | {"known_number": one.number} for row, one in zip(rows, changed, strict=True)])
+    opened = [_values_of(step.incident) for step in taken if step.before is None]
+    if not opened:
+        return list(taken)
+    returned = sa.insert(INCIDENT).returning(INCIDENT.c.number, sort_by_parameter_order=True)
+    numbers: Iterator[int] = iter(connection.execute(returned, opened).scalars().all())
+    return [
+        replace(step, incident=replace(step.incident, number=next(numbers))) if step.before is None else step
+        for step in taken
+    ]
 
 
 def _numbers_about(incident_number: int) -> sa.Select[tuple[int]]:

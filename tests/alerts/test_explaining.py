@@ -69,6 +69,7 @@ TOTAL = found("total_reserves_cover_liabilities", "exchange", "exchange")
 DRAINED = found("reserve_not_drained", "wallet", "w1", "BTC")
 NEGATIVE = found("no_negative_balance", "account", "a1", "BTC")
 DRIFT = found("ledger_matches_engine", "account", "a1", "BTC")
+LATE = missing("published_in_time", "job", "daily_close")
 SPREAD = found("prices_agree", "asset", "BTC", "BTC")
 
 
@@ -110,10 +111,11 @@ def incident(observation: Observation) -> Incident:
         (stale("ETH"), NEGATIVE, None),
         (stale("BTC"), found("own_token_concentration", "asset", "FTT", "FTT"), None),
         (stale("BTC"), found("check_runs", "check", "prices_agree"), None),
-        (silent("wallet_balances"), missing("published_in_time", "job", "daily_close"), None),
+        (missing("arrivals_complete", "table", "token_prices"), LATE, MAY_EXPLAIN),
+        (silent("wallet_balances"), LATE, None),
         (silent("wallet_balances"), found("run_completes", "job", "daily_close"), None),
         (found("ledger_balances", "transaction", "t1", "BTC"), NEGATIVE, None),
-        (missing("published_in_time", "job", "daily_close"), COVERAGE, None),
+        (LATE, COVERAGE, None),
     ],
 )
 def test_what_explains_what(rule: Explaining, cause: Observation, effect: Observation, bearing: Bearing | None) -> None:

@@ -175,6 +175,8 @@ def test_bad_data_and_data_that_never_came_are_told_apart_though_nothing_is_publ
         ("published_in_time", "data never came"),
     }
     assert said(story.refused, "resolved") == set()
+    (late,) = [one for message in story.refused for one in message["told"] if one["check_name"] == "published_in_time"]
+    assert late["follows_from"].startswith("arrivals_complete, table token_prices (incident ")
 
 
 def test_what_is_mended_is_over_and_what_stands_by_itself_is_told(story: Story) -> None:

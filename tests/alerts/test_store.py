@@ -147,6 +147,16 @@ def test_a_message_may_be_about_several(store: Store) -> None:
     assert store.messages(3) == []
 
 
+def test_whoever_only_reads_sees_the_same_and_changes_nothing(store: Store, address: str) -> None:
+    (incident,) = watch(store, seen())
+    reader = Store.for_reading(address)
+    assert reader.incidents() == [incident]
+    with pytest.raises(StoreError, match="can't be written"):
+        watch(reader, seen(), nights=1)
+    assert store.incidents() == [incident]
+    reader.close()
+
+
 def test_there_is_no_incident_of_another_number(store: Store) -> None:
     watch(store, seen())
     with pytest.raises(ConfigurationError, match="there is no incident 7"):
