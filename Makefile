@@ -11,6 +11,8 @@ EXTRAS_STAMP := $(VENV)/.ringfence-extras-setup
 EVM_NODE := tests/connectors/evm_node
 EVM_NODE_STAMP := $(EVM_NODE)/node_modules/.package-lock.json
 LAKE_VENV := .venv-lake
+AUDIT_VENV := .venv-audit
+AUDIT_STAMP := $(AUDIT_VENV)/.ringfence-setup
 LAKE_STAMP := $(LAKE_VENV)/.ringfence-setup
 JOBS ?= 2
 
@@ -28,7 +30,7 @@ define install
 endef
 
 .PHONY: setup extras demo test test-spark test-deploy lint lint-python lint-sql lint-project bench bench-detection lake \
-	test-lake
+	test-lake sbom audit
 
 setup: $(STAMP)
 	@$(BIN)/python -m orchestration.warehouse.prepare
@@ -117,3 +119,17 @@ test-lake: setup $(LAKE_STAMP)
 # A night in production, as processes over a real PostgreSQL: some minutes.
 test-deploy: setup $(EXTRAS_STAMP)
 	$(BIN)/python -m pytest tests/production -p no:xdist -q -s
+
+# What all of it is made of: build/sbom.cdx.json (CycloneDX, from the lock files) and build/licences.csv.
+sbom: setup
+	@$(BIN)/python .ci/sbom.py build
+
+$(AUDIT_STAMP): requirements-audit.lock
+	@test -x $(AUDIT_VENV)/bin/python || $(PYTHON) -m venv $(AUDIT_VENV)
+	$(call install,$(AUDIT_VENV),-r requirements-audit.lock)
+	@touch $@
+
+# Every pinned package among known vulnerabilities; fails too if one couldn't be looked up. Another service:
+# make audit ARGUMENTS="--vulnerability-service osv".
+audit: $(AUDIT_STAMP)
+	@$(AUDIT_VENV)/bin/python .ci/audit.py $(ARGUMENTS)
