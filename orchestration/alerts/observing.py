@@ -15,6 +15,7 @@ from orchestration.alerts.incidents import Category, Look, Observation
 from orchestration.checks import CHECK_DISABLED, CHECKS, Kind, Severity
 from orchestration.contract import TABLES
 from orchestration.reading.published import has_table
+from orchestration.sql import quoted
 
 RUN_COMPLETES, CHECK_RUNS = "run_completes", "check_runs"
 ROWS_ARRIVE, PUBLISHED_IN_TIME = "rows_arrive", "published_in_time"
@@ -198,7 +199,7 @@ def _rule_failed(environment: str, day: date, run_id: str, name: str, text: str)
         day=day,
         since=day,
         message=f"Check {name} could not be evaluated, so nobody knows what it would have found: {text}",
-        evidence=f"select * from audit.check_result where run_id = '{run_id}' and is_error",
+        evidence=f"select * from audit.check_result where run_id = {quoted(run_id)} and is_error",
         run_id=run_id,
     )
 
@@ -209,7 +210,7 @@ def run_failed(environment: str, last_date: date, message: str, run_id: str) -> 
     return replace(
         failed,
         message=f"The run of {last_date} ended without a result: {message}",
-        evidence=f"select * from audit.run where run_id = '{run_id}'",
+        evidence=f"select * from audit.run where run_id = {quoted(run_id)}",
         run_id=run_id,
     )
 

@@ -19,6 +19,7 @@ from typing import Any
 import duckdb
 
 from orchestration.settings import BUILD_FILE_NAME, DBT_PROJECT
+from orchestration.sql import quoted
 from orchestration.warehouse.dbt import compile_nodes, prepare_project
 
 DATABASE = Path(BUILD_FILE_NAME).stem
@@ -78,7 +79,7 @@ def _compiled(node: Any, nodes: Mapping[str, Any], continued_sql: str) -> Compil
     if str(node.resource_type) == "seed":
         types = ", ".join(f"'{name}': '{type_}'" for name, type_ in node.config.column_types.items())
         file = DBT_PROJECT / node.original_file_path
-        sql = f"select * from read_csv('{file}', types = {{{types}}})"
+        sql = f"select * from read_csv({quoted(str(file))}, types = {{{types}}})"
         return CompiledModel(node.name, node.schema, "table", sql, ())
     parents = tuple(nodes[key].name for key in node.depends_on_nodes if key in nodes)
     kind = "view" if node.config.materialized == "view" else "table"

@@ -75,7 +75,7 @@ def test_rejects_of_schedule_and_prices_go_where_asked(tmp_path: Path) -> None:
     summary = run_import(tmp_path, prices="asset,price\nBTC,17034.3\nETH,?\n", rejects=rejects)
     assert summary.rejects_file == rejects
     assert not (tmp_path / "landing" / "import_rejects.csv").exists()
-    assert rejects.read_text(encoding="utf-8").splitlines()[-1] == "prices.csv,3,\"ETH,?\",'?' is not a number"
+    assert rejects.read_text(encoding="utf-8").splitlines()[-1] == "prices.csv,3,\"ETH,?\",''?' is not a number"
 
 
 def test_double_entry_and_references(tmp_path: Path) -> None:
