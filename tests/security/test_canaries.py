@@ -52,7 +52,7 @@ SHOWS_NAMES = {"findings", "query", "explain", "asof", "export-sources", "alerts
 TOUCHES_NO_WAREHOUSE = {
     *("simulate", "demo", "dev", "import claims-schedule", "bench detection", "bench speed", "rebuild"),
     *("sources example", "sources check", "sources list", "metrics serve", "metrics list"),
-    *(f"alerts {command}" for command in ("watch", "test", "ack", "silence", "resend")),
+    *(f"alerts {command}" for command in ("watch", "test", "ack", "silence", "resend", "example")),
 }
 """Commands that know no customer of ours, or do what another of the story does."""
 
