@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import re
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -19,6 +20,8 @@ from orchestration.keyed_hashes import error_text, process_hashing, traceback_te
 from orchestration.reading.formats import OutputFormat
 from orchestration.reading.output import write_rows
 from orchestration.reading.published import Rows
+from orchestration.report.content import ReportContent
+from orchestration.report.solvency import render
 from orchestration.safe_text import csv_text, printable, text_of_csv
 
 FORMULAS = (
@@ -165,3 +168,36 @@ def test_a_traceback_leads_to_the_place_and_names_nobody() -> None:
     code = [line for line in told.splitlines() if "4711" in line]
     assert all(line.startswith("    raise ") for line in code)
     assert told.index("KeyError: ") < told.index("from which followed") < told.index("RuntimeError: can")
+
+
+SCRIPT = "<script>alert('1')</script><img src=x onerror=alert(2)>"
+
+
+class Hostile(dict[str, Any]):
+    """A row whose every text is markup."""
+
+    def __missing__(self, key: str) -> Any:
+        return Decimal("1.5") if key.endswith(("gap", "_usd", "ratio", "_claims", "customer_liabilities")) else f"{SCRIPT}{key}"
+
+
+def test_a_report_takes_no_text_for_markup() -> None:
+    row = Hostile()
+    content = ReportContent(
+        day=date(2026, 3, 4),
+        run=row,
+        solvency=row,
+        history=[Hostile(as_of_date=date(2026, 3, 4), in_kind_shortfall_usd=Decimal(1))],
+        coverage=[row],
+        exclusions=[row],
+        exposures=[row],
+        waterfall=row,
+        findings=[row],
+        sources=[row],
+        policy=[row],
+        policy_hash=SCRIPT,
+        inputs_hash=SCRIPT,
+    )
+    page = render(content)
+    assert "<script" not in page
+    assert "<img" not in page
+    assert page.count("&lt;script&gt;") > 20
