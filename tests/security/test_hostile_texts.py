@@ -177,7 +177,8 @@ class Hostile(dict[str, Any]):
     """A row whose every text is markup."""
 
     def __missing__(self, key: str) -> Any:
-        return Decimal("1.5") if key.endswith(("gap", "_usd", "ratio", "_claims", "customer_liabilities")) else f"{SCRIPT}{key}"
+        is_amount = key.endswith(("gap", "_usd", "ratio", "_claims", "customer_liabilities"))
+        return Decimal("1.5") if is_amount else f"{SCRIPT}{key}"
 
 
 def test_a_report_takes_no_text_for_markup() -> None:
