@@ -1,7 +1,7 @@
 """Running suites over the build file with Great Expectations' SQL engine, and writing Data Docs.
 
-What belongs here: the connection settings under which GX is exact and reliable on DuckDB, and the translation of its
-results. What doesn't: any rule.
+What belongs here: the connection settings under which GX is exact and reliable on DuckDB, and running a checkpoint over
+all suites. What doesn't: any rule, and what a result means (``outcomes``).
 
 GX fetches results after it has given the connection back; with autocommit, without a rollback on return and read-only
 the lazy result survives that. The engine must be disposed of, or the file stays locked for the next step.
@@ -14,7 +14,7 @@ import logging
 import os
 import shutil
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,9 +28,9 @@ from great_expectations.datasource.fluent.interfaces import TestConnectionError
 from great_expectations.expectations.expectation import ColumnMapExpectation
 
 from expectations.data_docs import make_self_contained, write_gate_index, write_index
-from expectations.rules import Rule, RuleOutcome, TableSuite
-from orchestration.keyed_hashes import process_hashing, without_values
-from orchestration.safe_text import one_line
+from expectations.handing_over import HandOver
+from expectations.outcomes import described, number_of, outcome_of, outcome_without_result
+from expectations.rules import RuleOutcome, TableSuite
 from orchestration.warehouse.build_file import configuration
 
 
@@ -101,15 +101,28 @@ class Evaluation:
             _write_data_docs(self.context, folder / self.stage, self.outcomes)
 
 
-def evaluate(build_file: Path, suites: Sequence[TableSuite], *, stage: str) -> Evaluation:
-    """Evaluate every rule.
+def evaluate(build_file: Path, suites: Sequence[TableSuite], *, stage: str, run_file: Path | None = None) -> Evaluation:
+    """Evaluate every rule, and hand what fails over to ``run_file``, the record of the run, before anything else.
 
     No other connection of any process may hold the file open for writing, and none is left open. Amounts in results
     are text: nothing passes through a binary float.
     """
+    outcomes: dict[str, list[RuleOutcome]] = {}
     with quiet_logging(), _datasource(build_file) as (context, source):
-        outcomes = {suite.name: list(_run_suite(context, source, suite, stage)) for suite in suites}
-    return Evaluation(stage, outcomes, context)
+        validations = {}
+        for suite in suites:
+            try:
+                validations[suite.name] = _validation(context, source, suite)
+            except TestConnectionError as error:
+                outcomes[suite.name] = [outcome_without_result(stage, rule, error) for rule in suite.rules]
+        hand_over = HandOver(name="hand over", stage=stage, run_file=str(run_file) if run_file else None)
+        hand_over.hand_over_unreadable(one for of_suite in outcomes.values() for one in of_suite)
+        if validations:
+            lists_values = any(
+                isinstance(rule.expectation, ColumnMapExpectation) for suite in suites for rule in suite.rules
+            )
+            outcomes |= _validated(list(validations.values()), hand_over, lists_values=lists_values)
+    return Evaluation(stage, {suite.name: outcomes[suite.name] for suite in suites}, context)
 
 
 @contextmanager
@@ -124,96 +137,38 @@ def quiet_logging() -> Iterator[None]:
         logger.setLevel(level)
 
 
-def _run_suite(context: Any, source: Any, suite: TableSuite, stage: str) -> Iterable[RuleOutcome]:
-    try:
-        table = source.add_table_asset(
-            name=f"{suite.schema}.{suite.table}", table_name=suite.table, schema_name=suite.schema
-        )
-    except TestConnectionError as error:
-        return [_outcome_without_result(stage, rule, error) for rule in suite.rules]
+def _validation(context: Any, source: Any, suite: TableSuite) -> Any:
+    table = source.add_table_asset(
+        name=f"{suite.schema}.{suite.table}", table_name=suite.table, schema_name=suite.schema
+    )
     batch = table.add_batch_definition_whole_table("whole table")
     expectations = gx.ExpectationSuite(name=suite.name)
     for number, rule in enumerate(suite.rules):
-        rule.expectation.meta = {**(rule.expectation.meta or {}), "rule": number}
+        rule.expectation.meta = {**(rule.expectation.meta or {}), **described(rule, number)}
         expectations.add_expectation(rule.expectation)
     suite_in_context = context.suites.add(expectations)
-    validation = context.validation_definitions.add(
+    return context.validation_definitions.add(
         gx.ValidationDefinition(name=suite.name, data=batch, suite=suite_in_context)
     )
-    # Only the complete format shows failing rows, and it would list every failing value of a column rule too.
-    lists_values = any(isinstance(rule.expectation, ColumnMapExpectation) for rule in suite.rules)
-    result = validation.run(result_format="SUMMARY" if lists_values else "COMPLETE")
-    by_rule = {item.expectation_config.meta["rule"]: item for item in result.results}
-    return [_outcome(stage, rule, by_rule[number]) for number, rule in enumerate(suite.rules)]
 
 
-def _raised(result: Any) -> str | None:
-    """The message of an expectation that raised, in whichever of its two forms GX reports it."""
-    info = result.exception_info or {}
-    entries = [info] if "raised_exception" in info else [value for value in info.values() if isinstance(value, dict)]
-    for entry in entries:
-        if entry.get("raised_exception"):
-            return _without_values(str(entry.get("exception_message")))
-    return None
-
-
-def _without_values(text: str) -> str:
-    """An engine's message, which ends in pages, logs and alerts."""
-    return one_line(without_values(text, process_hashing()))[:500]
-
-
-def _outcome(stage: str, rule: Rule, result: Any) -> RuleOutcome:
-    raised = _raised(result)
-    figures = result.result if isinstance(result.result, dict) else {}
-    is_error = raised is not None or not isinstance(result.success, bool)
-    return RuleOutcome(
-        stage=stage,
-        check_name=rule.name,
-        subject=rule.subject,
-        kind=rule.kind,
-        severity=str(rule.expectation.severity.value),
-        success=bool(result.success) and not is_error,
-        is_error=is_error,
-        rows_checked=figures.get("element_count"),
-        unexpected=_unexpected(figures),
-        observed=raised if raised is not None else _observed(figures),
+def _validated(
+    validations: list[gx.ValidationDefinition], hand_over: HandOver, *, lists_values: bool
+) -> dict[str, list[RuleOutcome]]:
+    """Run the validations as one checkpoint; the outcomes by suite."""
+    # The checkpoint isn't added to the context, which would read every suite back from its store.
+    checkpoint = gx.Checkpoint(
+        name=hand_over.stage,
+        validation_definitions=validations,
+        actions=[hand_over],
+        # Only the complete format shows failing rows, and it would list every failing value of a column rule too.
+        result_format="SUMMARY" if lists_values else "COMPLETE",
     )
-
-
-def _outcome_without_result(stage: str, rule: Rule, error: Exception) -> RuleOutcome:
-    """The outcome of a rule whose table can't be read."""
-    return RuleOutcome(
-        stage=stage,
-        check_name=rule.name,
-        subject=rule.subject,
-        kind=rule.kind,
-        severity=str(rule.expectation.severity.value),
-        success=False,
-        is_error=True,
-        rows_checked=None,
-        unexpected=None,
-        observed=_without_values(str(error)),
-    )
-
-
-def _unexpected(figures: dict[str, Any]) -> int | None:
-    if figures.get("unexpected_count") is not None:
-        return int(figures["unexpected_count"])
-    rows = figures.get("details", {}).get("unexpected_rows")
-    if rows is None:
-        counted = figures.get("observed_value")
-        return counted if isinstance(counted, int) else None
-    # A catalogue rule's rows are days, each with the number of subjects that fail on it.
-    return sum(int(row.get("subjects", 1)) for row in rows)
-
-
-def _observed(figures: dict[str, Any]) -> str | None:
-    rows = figures.get("details", {}).get("unexpected_rows")
-    if not rows:
-        mismatched = figures.get("details", {}).get("mismatched")
-        return str(mismatched) if mismatched else None
-    shown = "; ".join(", ".join(f"{name} {value}" for name, value in row.items()) for row in rows[:5])
-    return shown + (f"; and {len(rows) - 5} more" if len(rows) > 5 else "")
+    results = checkpoint.run().run_results.values()
+    return {
+        one.suite_name: [outcome_of(hand_over.stage, result) for result in sorted(one.results, key=number_of)]
+        for one in results
+    }
 
 
 def _write_data_docs(context: Any, folder: Path, outcomes: Mapping[str, Sequence[RuleOutcome]]) -> None:

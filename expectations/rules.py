@@ -62,7 +62,7 @@ class Question:
     """What a gate asks: whether the build file keeps the rules of that gate.
 
     ``severities`` gives each check's severity in force, None if policy disables it; ``marts`` are those that exist.
-    Results are also written as pages below ``data_docs``.
+    Results are also written as pages below ``data_docs``; what fails goes into ``run_file``, the record of the run.
     """
 
     gate: str
@@ -70,6 +70,7 @@ class Question:
     data_docs: Path
     severities: Mapping[str, str | None]
     marts: tuple[str, ...] = ()
+    run_file: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)

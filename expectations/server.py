@@ -42,7 +42,7 @@ def _evaluate(question: Question) -> Evaluation:
 
     severities = question.severities
     suites = entry_suites(severities) if question.gate == ENTRY else leaving_suites(severities, question.marts)
-    return evaluate(question.build_file, suites, stage=question.gate)
+    return evaluate(question.build_file, suites, stage=question.gate, run_file=question.run_file)
 
 
 def _attempt(action: Callable[[], Any]) -> Any:

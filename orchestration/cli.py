@@ -6,7 +6,10 @@ Modules that take long to import are imported by the commands that need them, so
 from __future__ import annotations
 
 import os
+import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -25,7 +28,7 @@ from orchestration.safe_text import one_line, printable
 from orchestration.settings import checked_memory_limit, keep_files_private
 
 if TYPE_CHECKING:
-    from orchestration.runner import RunResult
+    from orchestration.ending import RunResult
     from orchestration.settings import Settings
 
 app = typer.Typer(
@@ -89,11 +92,42 @@ def run(
     from orchestration.settings import from_environment
 
     settings = from_environment(landing=landing, warehouse=warehouse, policy_file=policy)
-    with progress_shown(enabled=not verbose):
+    with _told_if_it_breaks(settings, last_date), progress_shown(enabled=not verbose):
         from orchestration.runner import run_days
 
         result = run_days(settings, first_date, last_date, verbose=verbose)
     _end_of_run(settings, result, first_date, last_date, verbose=verbose)
+
+
+@contextmanager
+def _told_if_it_breaks(settings: Settings, last: date | None = None) -> Iterator[None]:
+    """Alert of what ends a run before it has a result, an orchestrator's SIGTERM too; wrong usage is its user's."""
+    with suppress(ValueError):  # not the main thread, which signals don't reach
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    except ConfigurationError:
+        raise
+    except (Exception, KeyboardInterrupt) as error:
+        _alert_of_break(settings, error, last)
+        raise
+
+
+def _alert_of_break(settings: Settings, error: BaseException, last: date | None) -> None:
+    if settings.alerts_file is None:
+        return
+    from orchestration.alerts.watching import look_after_run, look_quietly
+    from orchestration.journal import in_words
+    from orchestration.pipeline.run import ExitStatus
+    from orchestration.warehouse.lock import WarehouseBusyError
+
+    # Whoever is turned away has left the day to the run under way, and that one is watched.
+    if last is None or isinstance(error, WarehouseBusyError):
+        problems = look_quietly(settings)
+    else:
+        problems = look_after_run(settings, "", last, in_words(error), ExitStatus.ERROR)
+    for problem in problems:
+        typer.echo(_one_line(problem), err=True)
 
 
 def _end_of_run(settings: Settings, result: RunResult, first: date, last: date, *, verbose: bool) -> NoReturn:
@@ -146,7 +180,7 @@ def rebuild(
     from orchestration.settings import from_environment
 
     settings = from_environment(landing=landing, warehouse=warehouse, policy_file=policy)
-    with progress_shown(enabled=not verbose):
+    with _told_if_it_breaks(settings), progress_shown(enabled=not verbose):
         if is_verified:
             from orchestration.rebuild import verify
 

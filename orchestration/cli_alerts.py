@@ -42,14 +42,10 @@ Format = Annotated[OutputFormat, typer.Option("--format", help="How to print it.
 
 
 def _watch(alerts: Path | None, warehouse: Path | None) -> Watch:
-    from orchestration.alerts.configuration import load_alerts
     from orchestration.alerts.watching import Watch
     from orchestration.settings import from_environment
 
-    settings = from_environment(warehouse=warehouse, alerts_file=alerts)
-    if settings.alerts_file is None:
-        raise ConfigurationError("no alerts file: give --alerts FILE, or set RINGFENCE_ALERTS")
-    return Watch(load_alerts(settings.alerts_file), settings.paths)
+    return Watch.of(from_environment(warehouse=warehouse, alerts_file=alerts))
 
 
 @alerts_app.command()

@@ -112,16 +112,29 @@ def pull(
 
     settings, chosen = _configured(sources, landing, source)
     failures = []
-    with progress_shown(enabled=not verbose):
-        for some, since, until in _requests(settings, chosen, day, first, last):
-            for pulled in pull_days(some, settings.landing, since, until):
+    requests = _requests(settings, chosen, day, first, last)
+    try:
+        with progress_shown(enabled=not verbose):
+            for pulled in (one for part in requests for one in pull_days(part[0], settings.landing, *part[1:])):
                 typer.echo(_line(pulled), err=pulled.error is not None)
                 if pulled.error is not None:
                     failures.append(pulled)
                     if verbose:
                         typer.echo(pulled.trace, err=True)
+    finally:
+        _alert(settings)
     if failures:
         raise typer.Exit(failures[0].exit_status)
+
+
+def _alert(settings: Settings) -> None:
+    """Look at what the sources have come to, if alerts are configured; what becomes of that changes no status."""
+    if settings.alerts_file is None:
+        return
+    from orchestration.alerts.watching import look_quietly
+
+    for problem in look_quietly(settings):
+        typer.echo(f"ringfence: {' '.join(problem.split())}", err=True)
 
 
 def _requests(

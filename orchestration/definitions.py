@@ -12,6 +12,7 @@ from orchestration.defs.ingest import ingest_assets, landing_specs
 from orchestration.defs.publish import published, verdict
 from orchestration.defs.quality import accepted_rows, entry_checks, exit_asset, published_checks
 from orchestration.defs.schedules import close_job, daily_schedule, pull_job, pull_schedule
+from orchestration.defs.sensors import alert_sensors
 from orchestration.defs.sources import keys_by_table, pull_assets
 from orchestration.defs.warehouse import warehouse_assets
 from orchestration.settings import Settings, from_environment, keep_files_private
@@ -34,20 +35,21 @@ def build_defs(settings: Settings, *, first_date: date | None = None, last_date:
         pulls = pull_job(pulled, partitions)
         jobs.append(pulls)
         schedules.append(pull_schedule(pulls, is_enabled=settings.is_schedule_enabled))
+    executable = [
+        *pulled,
+        *ingest_assets(partitions),
+        *models,
+        accepted_rows(built),
+        exit_asset(built),
+        published,
+        verdict,
+    ]
     return dg.Definitions(
-        assets=[
-            *landing_specs(keys_by_table(sources)),
-            *pulled,
-            *ingest_assets(partitions),
-            *models,
-            accepted_rows(built),
-            exit_asset(built),
-            published,
-            verdict,
-        ],
+        assets=[*landing_specs(keys_by_table(sources)), *executable],
         asset_checks=[entry_checks(built), published_checks(built)],
         jobs=jobs,
         schedules=schedules,
+        sensors=alert_sensors(settings, {key for asset in executable for key in asset.keys}),
         resources={"workspace": Workspace.of(settings), "landing_zone": Landing(folder=str(settings.landing))},
         executor=dg.in_process_executor,
     )

@@ -20,7 +20,9 @@ from orchestration.errors import RingfenceError
 from orchestration.safe_text import one_line, printable
 from orchestration.settings import HASH_KEY, environment_variable
 
-PLAIN_SUBJECTS = frozenset({"exchange", "in_kind_group", "asset", "month", "table", "check", "job", "figure", "group"})
+PLAIN_SUBJECTS = frozenset(
+    {"exchange", "in_kind_group", "asset", "month", "table", "check", "job", "source", "figure", "group"}
+)
 """Kinds of subjects that name nobody, and neither do the sentences about them."""
 
 # An apostrophe within a word is none that quotes.

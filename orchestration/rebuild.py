@@ -17,12 +17,13 @@ import duckdb
 
 from orchestration import landing, progress
 from orchestration.contract import TABLES
+from orchestration.ending import RunResult
 from orchestration.errors import ConfigurationError, RingfenceError
 from orchestration.pipeline.direct import run_directly
 from orchestration.pipeline.run import ExitStatus
 from orchestration.policy import load_policy
 from orchestration.reading.published import published_connection
-from orchestration.runner import RunResult, run_days
+from orchestration.runner import run_days
 from orchestration.settings import Settings
 from orchestration.sql import identifier, quoted
 from orchestration.warehouse.build_file import build_connection

@@ -12,29 +12,28 @@ import os
 import sqlite3
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
-import duckdb
-
-from orchestration.errors import ConfigurationError, RingfenceError
+from orchestration.ending import RunResult, result_of
+from orchestration.errors import ConfigurationError
+from orchestration.journal import CLOSE, recording
 from orchestration.landing import discover
 from orchestration.pipeline.judge import judge
-from orchestration.pipeline.run import ExitStatus
-from orchestration.pipeline.steps import record_failure
+from orchestration.pipeline.run import STATUS_NAMES, ExitStatus
 from orchestration.policy import load_policy
 from orchestration.settings import Settings, WarehousePaths, child_environment, close_to_others
-from orchestration.warehouse.build_file import BuildFileError, build_connection
 from orchestration.warehouse.damage import damage_of
 from orchestration.warehouse.lock import warehouse_lock
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance
 
-_RANGE_START, _RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
+RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 
 _INSTANCE_CONFIGURATION = """\
 # Written by ringfence; changes are kept.
@@ -55,16 +54,6 @@ event_log_storage:
   config:
     base_dir: {history}
 """
-
-
-@dataclass(frozen=True, slots=True)
-class RunResult:
-    """How a run ended. ``error`` is the cause if it ended by an error of the program's own, with its traceback."""
-
-    run_id: str
-    status: ExitStatus
-    message: str
-    traceback: str | None = None
 
 
 def open_instance(settings: Settings) -> DagsterInstance:
@@ -97,7 +86,6 @@ def run_days(settings: Settings, first_date: date, last_date: date, *, verbose: 
     discover(settings.landing, last_date)
     _require_folder(settings.paths)
     with warehouse_lock(settings.paths.lock_file), _garbage_rarely_sought():
-        judge()  # it loads what it needs while this process does
         result = _execute(settings, first_date, last_date, verbose=verbose)
         if result.status is ExitStatus.ERROR and damage_of(settings.paths.build_file) is not None:
             # The run that is opened now reads all of the build file, and sets it aside.
@@ -106,23 +94,30 @@ def run_days(settings: Settings, first_date: date, last_date: date, *, verbose: 
 
 
 def _execute(settings: Settings, first_date: date, last_date: date, *, verbose: bool) -> RunResult:
-    from orchestration.definitions import build_defs
-    from orchestration.defs.schedules import JOB_NAME
+    run_id = str(uuid4())
+    with recording(
+        settings.paths.runs, run_id, CLOSE, first_date, last_date, kept=settings.dagster_runs_kept
+    ) as record:
+        judge()  # it loads what it needs while this process does
+        from orchestration.definitions import build_defs
 
-    # Whatever is wrong with the sources, the close runs on what has landed.
-    own = replace(settings, sources_file=None)
-    job = build_defs(own, first_date=first_date, last_date=last_date).resolve_job_def(JOB_NAME)
-    with open_instance(settings) as instance, _stores_kept_open(settings.instance_folder):
-        if settings.owns_instance:
-            _close_killed_runs(instance)
-            _drop_old_runs(instance, settings.dagster_runs_kept)
-        result = job.execute_in_process(
-            instance=instance,
-            raise_on_error=False,
-            run_config=_log_configuration(verbose=verbose),
-            tags={_RANGE_START: first_date.isoformat(), _RANGE_END: last_date.isoformat()},
-        )
-    return _result(settings, result)
+        # Whatever is wrong with the sources, the close runs on what has landed.
+        own = replace(settings, sources_file=None)
+        job = build_defs(own, first_date=first_date, last_date=last_date).resolve_job_def(CLOSE)
+        with open_instance(settings) as instance, _stores_kept_open(settings.instance_folder):
+            if settings.owns_instance:
+                _close_killed_runs(instance)
+                _drop_old_runs(instance, settings.dagster_runs_kept)
+            result = job.execute_in_process(
+                instance=instance,
+                run_id=run_id,
+                raise_on_error=False,
+                run_config=_log_configuration(verbose=verbose),
+                tags={RANGE_START: first_date.isoformat(), RANGE_END: last_date.isoformat()},
+            )
+        ended = _result(settings, result)
+        record.end(STATUS_NAMES[ended.status], ended.message)
+        return ended
 
 
 def _close_killed_runs(instance: DagsterInstance) -> None:
@@ -198,24 +193,7 @@ def _log_configuration(*, verbose: bool) -> Mapping[str, Any]:
 
 def _result(settings: Settings, result: Any) -> RunResult:
     error = None if result.success else _first_failure(result)
-    if error is None or error.cls_name == "Failure":
-        recorded = _recorded(settings, result.run_id)
-        if recorded is not None:
-            return RunResult(result.run_id, *recorded)
-    message, trace = _cause(error)
-    # What ended the run (a full disk, a damaged build file) may also keep this from being recorded. The next run then
-    # finds one that came to no end.
-    with suppress(duckdb.Error, BuildFileError):
-        record_failure(settings, result.run_id, message)
-    return RunResult(result.run_id, ExitStatus.ERROR, message, trace)
-
-
-def _recorded(settings: Settings, run_id: str) -> tuple[ExitStatus, str] | None:
-    with build_connection(settings.paths.build_file) as connection:
-        rows = connection.execute(
-            "select exit_status, message from audit.run where run_id = ? and exit_status is not null", [run_id]
-        ).fetchall()
-    return (ExitStatus(rows[0][0]), rows[0][1]) if rows else None
+    return result_of(settings, result.run_id, error, is_success=result.success)
 
 
 def _first_failure(result: Any) -> Any:
@@ -225,29 +203,6 @@ def _first_failure(result: Any) -> Any:
             return event.event_specific_data.error
     run_failures = [event for event in result.all_events if event.is_run_failure]
     return run_failures[0].event_specific_data.error if run_failures else None
-
-
-def _cause(error: Any) -> tuple[str, str]:
-    """The innermost message in one line, and the whole traceback."""
-    if error is None:
-        return "the run failed without saying why; run again with --verbose", ""
-    innermost = error
-    while innermost.cause is not None:
-        innermost = innermost.cause
-    text = innermost.message.strip()
-    name, _, rest = text.partition(": ")
-    is_own = name.endswith("Error") and innermost.cls_name in _own_errors()
-    line = " ".join((rest if is_own else text).split())
-    return line, error.to_string()
-
-
-def _own_errors() -> set[str]:
-    found, waiting = set(), [RingfenceError]
-    while waiting:
-        kind = waiting.pop()
-        found.add(kind.__name__)
-        waiting.extend(kind.__subclasses__())
-    return found
 
 
 def start_ui(settings: Settings, *, port: int) -> None:

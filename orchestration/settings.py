@@ -78,6 +78,11 @@ class WarehousePaths:
         return self.root / "dagster"
 
     @property
+    def runs(self) -> Path:
+        """What runs began and how each ended, one file each."""
+        return self.root / "runs"
+
+    @property
     def alerts_file(self) -> Path:
         """Incidents and messages, unless the configuration of alerts names another place."""
         return self.root / "alerts" / "alerts.sqlite"

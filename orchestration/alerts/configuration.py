@@ -17,7 +17,14 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from orchestration.alerts.channels import CHANNELS, Channel, ChannelSettings
 from orchestration.alerts.incidents import Category, Incident, Patience
-from orchestration.alerts.observing import CHECK_RUNS, PUBLISHED_IN_TIME, ROWS_ARRIVE, RUN_COMPLETES, categories_of
+from orchestration.alerts.observing import (
+    CHECK_RUNS,
+    PUBLISHED_IN_TIME,
+    ROWS_ARRIVE,
+    RUN_COMPLETES,
+    SOURCE_PULLED,
+    categories_of,
+)
 from orchestration.checks import CHECK_DISABLED, Kind, Severity, checks_by_name
 from orchestration.connectors.configuration import UniqueKeys, first_problem
 from orchestration.connectors.secrets import Address, Secrets, VariableName
@@ -104,6 +111,7 @@ class AlertsSection(BaseModel):
     again_after: Again = Again()
     growth_pct: int = Field(25, ge=1, le=10_000)
     event_days: int = Field(7, ge=1, le=366)
+    hangs_after: Duration = timedelta(hours=6)
     deadline: str = Field("06:00", pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")
     owners: dict[str, str] = {}
     runbook: str = ""
@@ -228,4 +236,5 @@ def _channel(path: Path, name: str, route: RouteSection) -> tuple[type[Channel],
 
 def watched_checks() -> set[str]:
     """Names that an incident's check can have."""
-    return {*checks_by_name(), CHECK_DISABLED.name, RUN_COMPLETES, CHECK_RUNS, ROWS_ARRIVE, PUBLISHED_IN_TIME}
+    of_the_job = {RUN_COMPLETES, CHECK_RUNS, ROWS_ARRIVE, PUBLISHED_IN_TIME, SOURCE_PULLED}
+    return {*checks_by_name(), CHECK_DISABLED.name, *of_the_job}

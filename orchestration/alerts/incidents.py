@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
@@ -110,12 +110,20 @@ class Look:
 
     ``at`` is the wall clock's time (UTC), ``day`` the latest day that is judged. ``checks``: those whose findings it
     would have seen; incidents of others are left as they are, so that a check that didn't run resolves nothing.
+    ``judged_until``: checks that are judged up to another day, whatever was published.
     """
 
     environment: str
     at: datetime
     day: date
     checks: Collection[str]
+    judged_until: Mapping[str, date] = field(default_factory=dict)
+
+    def would_have_seen(self, observation: Observation) -> bool:
+        """Whether that this look doesn't see it any more means that it is no more."""
+        check = observation.check_name
+        until = self.judged_until.get(check, self.day if check in self.checks else None)
+        return observation.environment == self.environment and until is not None and until >= observation.day
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,9 +293,7 @@ def _has_grown(incident: Incident, patience: Patience) -> bool:
 
 def _not_seen(incident: Incident, look: Look) -> Step:
     """Resolved if this look would have seen it."""
-    seen = incident.seen
-    is_judged = seen.check_name in look.checks and seen.environment == look.environment and look.day >= seen.day
-    if not is_judged:
+    if not look.would_have_seen(incident.seen):
         return Step(incident, incident, None)
     resolved = replace(incident, state=State.RESOLVED, resolved_at=look.at)
     return Step(resolved, incident, None if incident.is_silent(look.at) else Occasion.RESOLVED)

@@ -14,13 +14,14 @@ import duckdb
 from orchestration.alerts.incidents import Category, Look, Observation
 from orchestration.checks import CHECK_DISABLED, CHECKS, Kind, Severity
 from orchestration.contract import TABLES
+from orchestration.journal import CLOSE, COMPLETED
 from orchestration.reading.published import has_table
 from orchestration.sql import quoted
 
 RUN_COMPLETES, CHECK_RUNS = "run_completes", "check_runs"
-ROWS_ARRIVE, PUBLISHED_IN_TIME = "rows_arrive", "published_in_time"
+ROWS_ARRIVE, PUBLISHED_IN_TIME, SOURCE_PULLED = "rows_arrive", "published_in_time", "source_pulled"
 """What is watched besides the catalogue: that runs end, that checks can be evaluated, that balances and prices, which
-stand on every day, are delivered with rows, that a day is published."""
+stand on every day, are delivered with rows, that a day is published, that every source is pulled."""
 
 _SNAPSHOTS = tuple(table.name for table in TABLES if table.required_daily and "as_of" in table.key)
 
@@ -75,6 +76,7 @@ _WATCHED_BESIDES = {
     CHECK_RUNS: Category.CHECK_FAILED,
     ROWS_ARRIVE: Category.NO_DATA,
     PUBLISHED_IN_TIME: Category.NO_DATA,
+    SOURCE_PULLED: Category.NO_DATA,
 }
 _OF_RUNS = frozenset({RUN_COMPLETES, CHECK_RUNS, ROWS_ARRIVE})
 _NEVER_CAME = frozenset({"arrivals_complete", "prices_complete", "prices_fresh"})
@@ -101,10 +103,11 @@ def categories_of(check_name: str) -> tuple[Category, ...]:
     if check_name in _WATCHED_BESIDES:
         return (_WATCHED_BESIDES[check_name],)
     kinds = [check.kind for check in (*CHECKS, CHECK_DISABLED) if check.name == check_name]
-    return tuple(_category_of(check_name, kind) for kind in kinds) or tuple(Category)
+    return tuple(category_of(check_name, kind) for kind in kinds) or tuple(Category)
 
 
-def _category_of(check_name: str, kind: Kind) -> Category:
+def category_of(check_name: str, kind: Kind) -> Category:
+    """The category of a check's findings."""
     return Category.NO_DATA if check_name in _NEVER_CAME else _CATEGORIES[kind]
 
 
@@ -125,7 +128,7 @@ def observe(
         for found in _findings(connection, environment, day, event_days)
     ]
     observations += [_empty(environment, day, table, since) for table, since in _empty_tables(connection, day)]
-    observations += [_rule_failed(environment, day, run["run_id"], name, text) for name, text in failed]
+    observations += [rule_failed(environment, day, run["run_id"], name, text) for name, text in failed]
     if run["status"] in ("error", "killed"):
         observations.append(run_failed(environment, run["last_date"], run["message"] or run["status"], run["run_id"]))
     judged = {check.name for check in CHECKS} - {name for name, _ in failed}
@@ -172,6 +175,14 @@ def _latest_run(connection: duckdb.DuckDBPyConnection) -> dict[str, Any]:
     return dict(zip(names, row, strict=True)) if row else {}
 
 
+def results_published(connection: duckdb.DuckDBPyConnection) -> list[tuple[datetime, date]]:
+    """When each run that came to a result began, and up to which day it went."""
+    return connection.execute(
+        "select started_at, last_date from audit.run where list_contains($completed, status)",
+        {"completed": sorted(COMPLETED)},
+    ).fetchall()
+
+
 def _latest_day(connection: duckdb.DuckDBPyConnection) -> date | None:
     row = connection.execute("select max(knowledge_at) from audit.run where is_accepted").fetchone()
     return None if row is None or row[0] is None else (row[0] - timedelta(days=1)).date()
@@ -187,7 +198,8 @@ def _rules_that_failed(connection: duckdb.DuckDBPyConnection, run_id: str) -> li
     return [(name, observed or "no reason given") for name, observed in rows]
 
 
-def _rule_failed(environment: str, day: date, run_id: str, name: str, text: str) -> Observation:
+def rule_failed(environment: str, day: date, run_id: str, name: str, text: str) -> Observation:
+    """A rule that a gate could not evaluate; resolved once a run that could is published."""
     return Observation(
         environment=environment,
         check_name=CHECK_RUNS,
@@ -206,7 +218,7 @@ def _rule_failed(environment: str, day: date, run_id: str, name: str, text: str)
 
 def run_failed(environment: str, last_date: date, message: str, run_id: str) -> Observation:
     """A run that ended by an error of the program's own, or was killed; resolved once its day is published."""
-    failed = _of_the_job(environment, RUN_COMPLETES, Category.CHECK_FAILED, last_date)
+    failed = of_job(environment, RUN_COMPLETES, Category.CHECK_FAILED, last_date)
     return replace(
         failed,
         message=f"The run of {last_date} ended without a result: {message}",
@@ -217,19 +229,19 @@ def run_failed(environment: str, last_date: date, message: str, run_id: str) -> 
 
 def not_published(environment: str, day: date, deadline: str, why: str) -> Observation:
     """A day that wasn't published by the deadline (HH:MM, UTC, of the next morning)."""
-    missing = _of_the_job(environment, PUBLISHED_IN_TIME, Category.NO_DATA, day)
+    missing = of_job(environment, PUBLISHED_IN_TIME, Category.NO_DATA, day)
     return replace(missing, message=f"{day} was not published by {deadline} UTC: {why}.")
 
 
-def _of_the_job(environment: str, check_name: str, category: Category, day: date) -> Observation:
-    """Something about the daily close as a whole, without its sentence."""
+def of_job(environment: str, check_name: str, category: Category, day: date, job: str = CLOSE) -> Observation:
+    """Something about a job as a whole, without its sentence."""
     return Observation(
         environment=environment,
         check_name=check_name,
         category=category,
         severity=Severity.CRITICAL,
         subject_type="job",
-        subject_id="daily_close",
+        subject_id=job,
         asset=None,
         day=day,
         since=day,
@@ -249,7 +261,7 @@ def _observation(environment: str, row: dict[str, Any]) -> Observation:
     return Observation(
         environment=environment,
         check_name=check,
-        category=_category_of(check, Kind(row["kind"])),
+        category=category_of(check, Kind(row["kind"])),
         severity=Severity(row["severity"]),
         subject_type=row["subject_type"],
         subject_id=row["subject_id"],

@@ -1,6 +1,6 @@
 """One look at a warehouse from beginning to end: see, decide, keep, send.
 
-What belongs here: the order of things, and what is seen when the warehouse can't be read. What doesn't: each step.
+What belongs here: the order of things. What doesn't: each step.
 """
 
 from __future__ import annotations
@@ -8,38 +8,28 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
-
-import duckdb
 
 from orchestration.alerts.channels import Channel, ChannelServices, Sending
 from orchestration.alerts.choosing import Choice
 from orchestration.alerts.configuration import Alerts, load_alerts
 from orchestration.alerts.explaining import Explaining
-from orchestration.alerts.incidents import (
-    Category,
-    Incident,
-    Look,
-    Observation,
-    Occasion,
-    State,
-    Step,
-    steps,
-)
-from orchestration.alerts.observing import PUBLISHED_IN_TIME, RUN_COMPLETES, not_published, observe, run_failed
+from orchestration.alerts.incidents import Category, Incident, Observation, Occasion, State, Step, steps
+from orchestration.alerts.observing import RUN_COMPLETES, run_failed
 from orchestration.alerts.outbox import Delivered, deliver
+from orchestration.alerts.seeing import Places, see
 from orchestration.alerts.store import Draft, Store
 from orchestration.alerts.told import Content
 from orchestration.alerts.wording import Wording
 from orchestration.checks import Severity
 from orchestration.connectors.base import Clock, Services
 from orchestration.connectors.secrets import Secrets
-from orchestration.errors import ConfigurationError
+from orchestration.errors import ConfigurationError, RingfenceError
+from orchestration.journal import recorded_runs
 from orchestration.keyed_hashes import Hashing
 from orchestration.pipeline.run import ExitStatus
 from orchestration.progress import report
-from orchestration.reading.published import first_line, published_connection
 from orchestration.settings import Settings, WarehousePaths
 from orchestration.warehouse.lineage import Lineage, lineage
 
@@ -56,11 +46,28 @@ class Watched:
 class Watch:
     """Looks at one warehouse with one configuration."""
 
-    def __init__(self, alerts: Alerts, paths: WarehousePaths, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        alerts: Alerts,
+        paths: WarehousePaths,
+        clock: Clock | None = None,
+        *,
+        landing: Path | None = None,
+        sources_file: Path | None = None,
+    ) -> None:
         self.alerts, self.paths, self.clock = alerts, paths, clock or Clock()
+        self.places = Places(paths, landing, sources_file)
         self.secrets = Secrets()
         self.hashing = Hashing(self.secrets.read(alerts.section.hash_key_variable))
         self.wording = Wording(alerts, self.hashing, str(paths.root))
+
+    @classmethod
+    def of(cls, settings: Settings) -> Watch:
+        """The watch that these settings ask for; raise ConfigurationError if they name no alerts file."""
+        if settings.alerts_file is None:
+            raise ConfigurationError("no alerts file: give --alerts FILE, or set RINGFENCE_ALERTS")
+        alerts = load_alerts(settings.alerts_file)
+        return cls(alerts, settings.paths, landing=settings.landing, sources_file=settings.sources_file)
 
     @contextmanager
     def store(self) -> Iterator[Store]:
@@ -86,7 +93,7 @@ class Watch:
         ``besides``: what the caller saw and the warehouse can't show, such as a run that ended by an error.
         """
         at = self.clock.now()
-        look, seen = self._see(at)
+        look, seen = see(self.places, self.alerts.section, at)
         seen += besides
         problems: list[str] = []
         standing: dict[str, list[Sending]] = {}
@@ -154,21 +161,6 @@ class Watch:
                 return []
             return deliver(store, self.channels(), self.clock.now, self.secrets.redact)
 
-    def _see(self, at: datetime) -> tuple[Look, list[Observation]]:
-        section = self.alerts.section
-        try:
-            with published_connection(self.paths) as connection:
-                look, seen = observe(connection, section.environment, at, section.event_days)
-        except (ConfigurationError, duckdb.Error) as error:
-            # Nothing can be said of any check; what is known stays as it is, and this is an incident of its own.
-            look = Look(section.environment, at, _due_day(at, section.deadline), {PUBLISHED_IN_TIME})
-            return look, [not_published(section.environment, look.day, section.deadline, first_line(error))]
-        missing = _due_day(at, section.deadline)
-        if look.day < missing:
-            why = f"the latest day published is {look.day}"
-            seen.append(not_published(section.environment, missing, section.deadline, why))
-        return Look(look.environment, at, look.day, {*look.checks, PUBLISHED_IN_TIME}), seen
-
 
 def _lineage() -> Lineage:
     """What depends on what; if nobody can say, nothing explains anything, and everything is told."""
@@ -183,28 +175,52 @@ def _nobody_told(incident: Incident) -> str:
     return f"no route takes incident {incident.number} ({incident.seen.check_name}); give it one, or leave it out"
 
 
-def _due_day(at: datetime, deadline: str) -> date:
-    """The latest day that has to be published by now."""
-    hour, minute = map(int, deadline.split(":"))
-    yesterday = at.date() - timedelta(days=1)
-    return yesterday if at.time() >= time(hour, minute) else yesterday - timedelta(days=1)
-
-
 def look_after_run(settings: Settings, run_id: str, last_date: date, message: str, status: ExitStatus) -> list[str]:
     """Look at the warehouse after a run, and return what went wrong with that, in lines for people.
 
-    Whatever fails here must not hide how the run ended: nothing is raised.
+    An error is told even if the run couldn't record that it ended by one.
     """
-    assert settings.alerts_file is not None
+
+    def look(watch: Watch) -> Watched:
+        is_known = any(run.run_id == run_id and run.status for run in recorded_runs(settings.paths.runs))
+        failed = run_failed(watch.alerts.section.environment, last_date, message, run_id)
+        return watch.look(*([failed] if status is ExitStatus.ERROR and not is_known else []))
+
+    return look_quietly(settings, look)
+
+
+def look_quietly(settings: Settings, look: Callable[[Watch], Watched] = lambda watch: watch.look()) -> list[str]:
+    """Look, and return what went wrong with that, in lines for people.
+
+    Whatever fails here must not hide what somebody was about to say: nothing is raised.
+    """
     try:
-        watch = Watch(load_alerts(settings.alerts_file), settings.paths)
-        environment = watch.alerts.section.environment
-        failed = [run_failed(environment, last_date, message, run_id)] if status is ExitStatus.ERROR else []
-        watched = watch.look(*failed)
+        watch = Watch.of(settings)
     except Exception as error:  # noqa: BLE001
         return [f"alerts: {error}"]
+    try:
+        watched = look(watch)
+    except Exception as error:  # noqa: BLE001
+        return [watch.secrets.redact(f"alerts: {error}")]
     failures = [f"{one.message.route}: {one.error}" for one in watched.delivered if one.error is not None]
     return [f"alerts: {problem}" for problem in (*failures, *watched.problems)]
+
+
+def look_now(settings: Settings) -> str:
+    """Look, and say in a line what came of it; what goes wrong is raised without a secret."""
+    watch = Watch.of(settings)
+    try:
+        watched = watch.look()
+    except Exception as error:  # noqa: BLE001 (its message and traceback may hold a secret)
+        problem = watch.secrets.redact(f"{type(error).__name__}: {error}")
+    else:
+        waiting = sum(one.error is not None for one in watched.delivered)
+        standing = sum(incident.resolved_at is None for incident in watched.incidents)
+        return (
+            f"{standing:,} incidents stand; {len(watched.delivered) - waiting:,} messages sent, {waiting:,} to be tried"
+            " again"
+        )
+    raise RingfenceError(problem)
 
 
 def try_routes(watch: Watch, only: str = "") -> dict[str, str | None]:

@@ -269,7 +269,7 @@ class Delivery:
         if resume is None:
             return
         stored = {"digest": self.digest, "resume": resume, "parts": self.parts}
-        _write_durably(self.folder / "checkpoint.json", json.dumps(stored))
+        write_durably(self.folder / "checkpoint.json", json.dumps(stored))
 
     def land(self, position: Json, pulled_at: datetime) -> Manifest:
         """Put the delivery in place. The source has said that all was there.
@@ -281,7 +281,7 @@ class Delivery:
         window = (self.order.since, self.order.until)
         manifest = Manifest(self.source, self.kind, self.order.day, window, position, pulled_at, tuple(files))
         path = manifest_path(self.landing, self.source, self.order.day)
-        _write_durably(path, manifest.as_json())
+        write_durably(path, manifest.as_json())
         _move_files(self.landing, manifest)
         return manifest
 
@@ -336,7 +336,7 @@ def configuration_digest(parts: Iterable[Any]) -> str:
     return hashlib.sha256(repr(list(parts)).encode()).hexdigest()
 
 
-def _write_durably(path: Path, text: str) -> None:
+def write_durably(path: Path, text: str) -> None:
     """Replace a file at once; it is on disk when this returns."""
     _make_folder(path.parent)
     new = path.with_name(f".{path.name}.new")

@@ -6,15 +6,13 @@ a source is asked, how files land.
 
 from __future__ import annotations
 
-import fcntl
-import os
 import traceback
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 
+from orchestration.connectors.attempts import BusyError, Failure, alone, forget_failure, record_failure
 from orchestration.connectors.base import Clock, Completed, Connector, Order, Probe, Services
 from orchestration.connectors.configuration import Source
 from orchestration.connectors.delivery import (
@@ -25,10 +23,9 @@ from orchestration.connectors.delivery import (
     is_delivered,
     last_manifest,
 )
-from orchestration.connectors.errors import IncompleteError, ResumeError, SourceError, TooLateError
+from orchestration.connectors.errors import IncompleteError, ResumeError, TooLateError
 from orchestration.connectors.secrets import Secrets
 from orchestration.errors import ConfigurationError, RingfenceError
-from orchestration.landing.manifests import STAGING
 from orchestration.progress import report
 
 
@@ -70,26 +67,37 @@ def check_source(source: Source, landing: Path, clock: Clock | None = None) -> l
     return [Probe(secrets.redact(probe.subject), probe.works, secrets.redact(probe.detail)) for probe in probes]
 
 
-def pull_day(source: Source, landing: Path, day: date, clock: Clock | None = None) -> Manifest | None:
+def pull_day(
+    source: Source, landing: Path, day: date, clock: Clock | None = None, *, is_final: bool = True
+) -> Manifest | None:
     """Pull one source's records of one day and land them; None if they had landed before.
 
     Raises PullError if the day hasn't ended, days before it are missing, the source is being pulled elsewhere, or it
-    didn't give all of it.
+    didn't give all of it. ``is_final``: the caller won't try again by itself, so that a failure is news.
     """
     secrets, clock = Secrets(), clock or Clock()
     services = Services(landing, secrets, clock, lambda text: report(f"pulling {source.name}", secrets.redact(text)))
     try:
-        with secrets.kept_out_of_logs(), _alone(landing, source.name):
+        with secrets.kept_out_of_logs(), alone(landing, source.name):
             finish_deliveries(landing, source.name)
             if is_delivered(landing, source.name, day):
                 return None
-            return _pull(source, landing, day, services)
+            manifest = _pull(source, landing, day, services)
+            forget_failure(landing, source.name, day)
+            return manifest
     except Exception as error:  # noqa: BLE001 (its message and traceback may hold a secret: neither goes on as it is)
         status = error.exit_status if isinstance(error, RingfenceError) else 1
-        message = secrets.redact(f"source {source.name}, {day}: {_in_words(error)}")
+        why = secrets.redact(_in_words(error))
+        if _is_news(error, day, clock):
+            record_failure(landing, source.name, Failure(day, why, clock.now(), is_final))
         trace = secrets.redact("".join(traceback.format_exception(error)))
         is_too_late = isinstance(error, TooLateError)
-    raise PullError(message, trace, status, is_too_late)
+    raise PullError(f"source {source.name}, {day}: {why}", trace, status, is_too_late)
+
+
+def _is_news(error: Exception, day: date, clock: Clock) -> bool:
+    """Whether a failure tells of the source, and not of somebody who asked too early or while it is being pulled."""
+    return day < clock.now().date() and not isinstance(error, BusyError)
 
 
 def _in_words(error: Exception) -> str:
@@ -139,24 +147,6 @@ def _order(source: Source, landing: Path, day: date, services: Services, *, has_
         missing = before.day + timedelta(days=1)
         raise ConfigurationError(f"{missing} and what follows hasn't been pulled; pull --from {missing} --to {day}")
     return Order(day, before.position if before is not None else None)
-
-
-@contextmanager
-def _alone(landing: Path, source: str) -> Iterator[None]:
-    """Hold the source for this process; the kernel lets go when it ends, however it ends."""
-    path = landing / STAGING / f"{source}.lock"
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    except OSError as error:
-        raise ConfigurationError(f"landing folder {landing} can't be written to: {error.strerror}") from error
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
-    except BlockingIOError as error:
-        raise SourceError("another process is pulling it", "wait until it has ended") from error
-    finally:
-        os.close(descriptor)
 
 
 def pull_days(

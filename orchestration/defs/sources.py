@@ -74,6 +74,8 @@ def _pull_asset(
 ) -> dg.AssetsDefinition:
     """The assets of one source; they share a step, because they come from one snapshot of it."""
     feeds = feeds_of(source)
+    # What fails in passing is tried again within a pull; this is for what takes longer to come back.
+    retries = dg.RetryPolicy(max_retries=2, delay=60, backoff=dg.Backoff.EXPONENTIAL)
 
     @dg.multi_asset(
         name=f"pull_{source.name}",
@@ -90,15 +92,14 @@ def _pull_asset(
         ],
         partitions_def=partitions,
         backfill_policy=dg.BackfillPolicy.single_run(),
-        # What fails in passing is tried again within a pull; this is for what takes longer to come back.
-        retry_policy=dg.RetryPolicy(max_retries=2, delay=60, backoff=dg.Backoff.EXPONENTIAL),
+        retry_policy=retries,
     )
     def pull(context: dg.AssetExecutionContext, landing_zone: Landing) -> Iterator[dg.MaterializeResult]:
         first, last = run_days(context)
-        manifests = []
+        manifests, is_final = [], context.retry_number >= retries.max_retries
         with progress.listening(_Logged(context)):
             for number in range((last - first).days + 1):
-                manifest = pull_day(source, landing_zone.path, first + timedelta(days=number))
+                manifest = pull_day(source, landing_zone.path, first + timedelta(days=number), is_final=is_final)
                 manifests += [manifest] if manifest is not None else []
                 context.log.info(f"{source.name}: {first + timedelta(days=number)} landed")
         for feed in feeds:

@@ -14,6 +14,7 @@ import duckdb
 from expectations.rules import ENTRY, EXIT, Question, RuleOutcome
 from orchestration import landing
 from orchestration.errors import RingfenceError
+from orchestration.journal import run_file
 from orchestration.pipeline.figures import record_published_figures
 from orchestration.pipeline.findings import (
     INTEGRITY_STAGE,
@@ -104,7 +105,8 @@ def entry_gate(paths: WarehousePaths) -> GateResult:
         stage_findings(connection, context, INTEGRITY_STAGE)
         verdict = entry_verdict(connection)
         severities = severities_in_force(connection)
-    outcomes = judge().ask(Question(ENTRY, paths.build_file, paths.data_docs, severities))
+    recorded_in = run_file(paths.runs, context.run_id)
+    outcomes = judge().ask(Question(ENTRY, paths.build_file, paths.data_docs, severities, run_file=recorded_in))
     is_refused = verdict.status is ExitStatus.FAILED_INTEGRITY
     with build_connection(paths.build_file) as connection:
         record_outcomes(connection, context.run_id, outcomes)
@@ -136,7 +138,8 @@ def exit_gate(paths: WarehousePaths) -> GateResult:
                 "select table_name from duckdb_tables() where schema_name = 'marts' order by table_name"
             ).fetchall()
         )
-    outcomes = judge().ask(Question(EXIT, paths.build_file, paths.data_docs, severities, marts))
+    recorded_in = run_file(paths.runs, context.run_id)
+    outcomes = judge().ask(Question(EXIT, paths.build_file, paths.data_docs, severities, marts, recorded_in))
     with build_connection(paths.build_file) as connection:
         record_outcomes(connection, context.run_id, outcomes)
         _require_sound(outcomes, shape_may_fail=False)

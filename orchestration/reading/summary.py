@@ -8,10 +8,10 @@ from typing import Any
 
 import duckdb
 
+from orchestration.ending import RunResult
 from orchestration.keyed_hashes import affected, process_hashing, sentence
 from orchestration.pipeline.run import ExitStatus
 from orchestration.reading.published import fetch, has_table, published_connection
-from orchestration.runner import RunResult
 from orchestration.settings import WarehousePaths
 
 _WORST_SHOWN = 8

@@ -78,6 +78,10 @@ def disk_use(settings: Settings) -> list[DiskUse]:
         ),
         "data docs": (paths.data_docs.rglob("*"), "replaced by every run"),
         "dbt's artefacts": (paths.dbt_artefacts.rglob("*"), "replaced by every run; logs rotate"),
+        "record of runs": (
+            paths.runs.rglob("*"),
+            f"the newest {settings.dagster_runs_kept} (RINGFENCE_DAGSTER_RUNS_KEPT)",
+        ),
         "rebuild in progress": ((paths.root / "rebuild").rglob("*"), "removed at its end"),
     }
     uses = [DiskUse(part, *_measured(files), kept) for part, (files, kept) in parts.items()]

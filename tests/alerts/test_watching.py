@@ -4,113 +4,23 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Iterator
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pytest
 import yaml
 
 from orchestration import cli
 from orchestration.alerts.channels.webhook import WebhookChannel, sign
 from orchestration.alerts.configuration import load_alerts
-from orchestration.alerts.told import Hashing
-from orchestration.alerts.watching import Watch, look_after_run
-from orchestration.audit import create_audit_schema, table_named
-from orchestration.connectors.base import Clock
+from orchestration.alerts.watching import look_after_run
 from orchestration.errors import ConfigurationError
+from orchestration.keyed_hashes import Hashing
 from orchestration.pipeline.run import ExitStatus
-from orchestration.publish.snapshot import Source, publish
-from orchestration.settings import Settings, WarehousePaths
+from orchestration.settings import Settings
+from tests.alerts.warehouses import BREACH, DAY, MORNING, SECRET, SHORT, Warehouse, said, watch
 from tests.connectors import web
-
-SECRET = "a shared secret"
-DAY = date(2026, 3, 4)
-MORNING = datetime(2026, 3, 5, 7, 0)
-BREACH = ("no_negative_balance", "breach", "critical", "account", "a1", "USD", "1000")
-SHORT = ("reserves_cover_liabilities", "breach", "critical", "in_kind_group", "BTC", "BTC", "500")
-
-
-class Warehouse:
-    """A published warehouse in which a test says what stands."""
-
-    def __init__(self, folder: Path) -> None:
-        self.paths, self.runs = WarehousePaths(folder), 0
-        self.loads: list[tuple[str, date, int]] = []
-
-    def publish(self, *findings: tuple[str, ...], day: date = DAY, status: str = "passed", error: str = "") -> None:
-        self.runs += 1
-        source, run_id = self.paths.root / "source.duckdb", f"run-{self.runs}"
-        source.unlink(missing_ok=True)
-        columns = ", ".join(table_named("finding").column_names)
-        with duckdb.connect(str(source)) as connection:
-            create_audit_schema(connection)
-            connection.execute("create schema marts")
-            connection.execute(
-                "insert into audit.run values"
-                " (?, '2026-03-05', '2026-03-05', null, ?, 0, ?, ?, ?, null, ?, 'h', true, ?)",
-                [run_id, status, day, day, day + timedelta(days=1), day, "it broke"],
-            )
-            for check, kind, severity, subject_type, subject, asset, impact in findings:
-                connection.execute(
-                    f"insert into audit.finding ({columns}) values (?, ?, ?, ?, ?, ?, ?, ?, '-1', '0', ?, 'It fails.',"
-                    " 'select 1', ?, ?)",
-                    [run_id, day, check, kind, severity, subject_type, subject, asset, impact, day, day],
-                )
-            for number, (table, on, rows) in enumerate(self.loads):
-                connection.execute(
-                    "insert into audit.load values (?, ?, ?, ?, 'x', ?, 1, 1, 'accepted', ?)",
-                    [run_id, table, on, f"{table}/{on}", rows, number],
-                )
-            if error:
-                connection.execute(
-                    "insert into audit.check_result values (?, 'exit', ?, 'x', 'breach', 'critical', false, true, null,"
-                    " null, 'no such column')",
-                    [run_id, error],
-                )
-        publish(self.paths, [Source("marts", source), Source("audit", source)], name=run_id, kept=1)
-
-
-@pytest.fixture
-def warehouse(tmp_path: Path) -> Warehouse:
-    folder = tmp_path / "warehouse"
-    folder.mkdir()
-    return Warehouse(folder)
-
-
-@pytest.fixture
-def receiver() -> Iterator[web.Web]:
-    with web.serving(lambda _: web.Answer(b"ok")) as running:
-        yield running
-
-
-@pytest.fixture
-def alerts_file(receiver: web.Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("HOOK_SECRET", SECRET)
-    monkeypatch.setenv("HASH_KEY", "a key")
-    section = {
-        "environment": "production",
-        "hash_key_variable": "HASH_KEY",
-        "routes": {
-            "hook": {"channel": "webhook", "to": {"url": receiver.url, "secret_variable": "HOOK_SECRET"}},
-        },
-    }
-    path = tmp_path / "alerts.yaml"
-    path.write_text(yaml.safe_dump(section), encoding="utf-8")
-    return path
-
-
-def watch(alerts_file: Path, warehouse: Warehouse, at: datetime = MORNING) -> Watch:
-    clock = Clock(now=lambda: at, monotonic=lambda: 0.0, sleep=lambda _: None)
-    return Watch(load_alerts(alerts_file), warehouse.paths, clock)
-
-
-def said(receiver: web.Web) -> list[tuple[str, str]]:
-    """Occasion and check of every incident in every message that arrived."""
-    bodies = [request.json for request in receiver.requests]
-    return [(body["occasion"], told["check_name"]) for body in bodies for told in body["told"]]
 
 
 def test_a_breach_is_opened_and_then_resolved(alerts_file: Path, warehouse: Warehouse, receiver: web.Web) -> None:
