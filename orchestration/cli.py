@@ -110,6 +110,8 @@ def _told_if_it_breaks(settings: Settings, last: date | None = None) -> Iterator
         raise
     except (Exception, KeyboardInterrupt) as error:
         _alert_of_break(settings, error, last)
+        if isinstance(error, KeyboardInterrupt):
+            raise RingfenceError("the run was interrupted (SIGTERM or Ctrl-C); run it again") from error
         raise
 
 

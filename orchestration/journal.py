@@ -56,7 +56,10 @@ class FailedRule:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A run as its file tells of it. Times are the wall clock's, UTC; ``status`` is None if no end is known."""
+    """A run as its file tells of it. Times are the wall clock's, UTC; ``status`` is None if no end is known.
+
+    ``number`` is its place among those that recorded their beginning themselves, whatever the clock said.
+    """
 
     run_id: str
     job: str
@@ -68,6 +71,7 @@ class Run:
     message: str = ""
     ended_at: datetime | None = None
     failed_rules: tuple[FailedRule, ...] = ()
+    number: int | None = None
 
     @property
     def is_completed(self) -> bool:
@@ -113,7 +117,9 @@ def recording(
     if path in _under_way:
         yield Recording(path, is_outermost=False)
         return
-    descriptor = _begin(path, _beginning(job, first_date, last_date))
+    number = 1 + max((run.number or 0 for run in recorded_runs(folder)), default=0)
+    beginning = _beginning(job, first_date, last_date, _now())
+    descriptor = _begin(path, beginning | {"number": number, "process": os.getpid()})
     _under_way.add(path)
     record = Recording(path)
     try:
@@ -191,16 +197,8 @@ def _now() -> datetime:
     return datetime.now(UTC).replace(tzinfo=None)
 
 
-def _beginning(job: str, first_date: date | None, last_date: date | None, at: datetime | None = None) -> dict[str, Any]:
-    process = os.getpid() if at is None else None
-    return {
-        "event": "began",
-        "at": at or _now(),
-        "job": job,
-        "first_date": first_date,
-        "last_date": last_date,
-        "process": process,
-    }
+def _beginning(job: str, first_date: date | None, last_date: date | None, at: datetime) -> dict[str, Any]:
+    return {"event": "began", "at": at, "job": job, "first_date": first_date, "last_date": last_date}
 
 
 def _ending(status: str, message: str, at: datetime | None = None) -> dict[str, Any]:
@@ -263,7 +261,8 @@ def _read(path: Path) -> Run | None:
 def _continued(run: Run | None, run_id: str, event: dict[str, Any]) -> Run | None:
     at = datetime.fromisoformat(event["at"])
     if event["event"] == "began":
-        return Run(run_id, event["job"], _day(event["first_date"]), _day(event["last_date"]), at)
+        days = _day(event["first_date"]), _day(event["last_date"])
+        return Run(run_id, event["job"], *days, at, number=event.get("number"))
     if run is None:
         return None
     if event["event"] == "rules":

@@ -30,10 +30,11 @@ _SHAPE = "shape"
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """That a run which began then came to a result of the days up to ``last_date``."""
+    """That a run which began then came to a result of the days up to ``last_date``; ``number`` as the record has it."""
 
     began_at: datetime
     last_date: date
+    number: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,7 @@ class Watching:
 
 def results_of(runs: Iterable[Run], job: str = CLOSE) -> list[Result]:
     """The results that the record shows."""
-    return [Result(run.began_at, _day_of(run)) for run in runs if run.job == job and run.is_completed]
+    return [Result(run.began_at, _day_of(run), run.number) for run in runs if run.job == job and run.is_completed]
 
 
 def observe_runs(
@@ -93,7 +94,9 @@ def _standing(runs: Sequence[Run], results: Sequence[Result], watching: Watching
 
 
 def _makes_good(result: Result, run: Run) -> bool:
-    return result.began_at > run.began_at and result.last_date >= _day_of(run)
+    has_numbers = result.number is not None and run.number is not None
+    is_later = result.number > run.number if has_numbers else result.began_at > run.began_at  # type: ignore[operator]
+    return is_later and result.last_date >= _day_of(run)
 
 
 def _trouble(run: Run, watching: Watching) -> str | None:

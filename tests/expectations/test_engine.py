@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -14,6 +15,7 @@ from great_expectations.expectations.metadata_types import FailureSeverity
 
 from expectations.engine import evaluate
 from expectations.rules import SHAPE, Rule, RuleOutcome, TableSuite
+from orchestration.journal import CLOSE, recorded_runs, recording
 
 CRITICAL = FailureSeverity.CRITICAL
 
@@ -137,3 +139,37 @@ def test_data_docs_lead_from_the_first_page_to_every_suite_and_back(build_file: 
     links = [unquote(link) for link in re.findall(r'href="([^"]+)"', gate)]
     assert len(links) == 2
     assert all((docs / "exit" / link).resolve().is_file() for link in links)
+
+
+def test_what_fails_or_can_t_be_evaluated_stands_in_the_record_of_the_run_before_anybody_is_told(
+    build_file: Path, tmp_path: Path
+) -> None:
+    with recording(tmp_path, "run", CLOSE, date(2024, 1, 2), date(2024, 1, 2)) as record:
+        days = (
+            "select * from (values ('2024-01-01', 2, '5'), ('2024-01-02', 1, '7.50'), ('2024-01-02', 3, null))"
+            " as found(day, subjects, impact_usd) where exists (select 1 from {batch})"
+        )
+        rules = (
+            rows_rule(days, "days"),
+            rows_rule("select gone from {batch}", "broken"),
+            rows_rule("select 1 from {batch} where false"),
+        )
+        suites = [TableSuite("there", "books", "amount", rules), TableSuite("not there", "books", "gone", rules[:1])]
+        outcomes = evaluate(build_file, suites, stage="exit", run_file=record.path).outcomes
+        (run,) = recorded_runs(tmp_path)
+        record.end("passed", "")
+    assert [outcome.is_error for outcome in outcomes["there"]] == [False, True, False]
+    assert [outcome.is_error for outcome in outcomes["not there"]] == [True]
+    found = {(rule.check_name, rule.is_error): rule for rule in run.failed_rules}
+    assert set(found) == {("days", False), ("broken", True), ("days", True)}
+    latest = found["days", False]
+    assert (latest.day, latest.subjects, latest.impact_usd) == (date(2024, 1, 2), 4, "7.50")
+    assert (latest.gate, latest.subject, latest.kind, latest.severity) == ("exit", "books.amount", SHAPE, "critical")
+    assert "gone" in (found["broken", True].observed or "")
+
+
+def test_a_record_that_can_t_be_written_changes_no_outcome(build_file: Path, tmp_path: Path) -> None:
+    suite = TableSuite("suite", "books", "amount", (rows_rule("select 1 from {batch}"),))
+    (outcome,) = evaluate(build_file, [suite], stage="exit", run_file=tmp_path / "nobody.jsonl").all_outcomes
+    assert (outcome.success, outcome.is_error) == (False, False)
+    assert not (tmp_path / "nobody.jsonl").exists()
