@@ -117,15 +117,17 @@ def recording(
     if path in _under_way:
         yield Recording(path, is_outermost=False)
         return
-    number = 1 + max((run.number or 0 for run in recorded_runs(folder)), default=0)
-    beginning = _beginning(job, first_date, last_date, _now())
-    descriptor = _begin(path, beginning | {"number": number, "process": os.getpid()})
-    _under_way.add(path)
     record = Recording(path)
+    descriptor = None
     try:
+        number = 1 + max((run.number or 0 for run in recorded_runs(folder)), default=0)
+        beginning = _beginning(job, first_date, last_date, _now())
+        descriptor = _begin(path, beginning | {"number": number, "process": os.getpid()})
+        _under_way.add(path)
         yield record
     except BaseException as error:
-        with suppress(OSError):  # what ended the run mustn't be hidden; that it died is seen all the same
+        # What ended the run mustn't be hidden; that it died is seen all the same. One that never began has no file.
+        with suppress(OSError):
             record.end(ERROR, in_words(error))
         raise
     finally:
@@ -134,7 +136,8 @@ def recording(
                 record.end(ERROR, "the run ended without saying how")
             _drop_old_files(path, kept)
         _under_way.discard(path)
-        os.close(descriptor)
+        if descriptor is not None:
+            os.close(descriptor)
 
 
 def in_words(error: BaseException) -> str:
@@ -162,6 +165,9 @@ def _begin(path: Path, line: dict[str, Any]) -> int:
         os.close(descriptor)
         new.unlink(missing_ok=True)
         raise _no_room(path, error) from error
+    except BaseException:  # told to stop just now
+        os.close(descriptor)
+        raise
     return descriptor
 
 

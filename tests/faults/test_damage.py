@@ -12,10 +12,10 @@ import duckdb
 import pytest
 
 from orchestration import runner
+from orchestration.ending import RunResult
 from orchestration.pipeline import steps
 from orchestration.pipeline.mending import set_damaged_aside
 from orchestration.pipeline.run import ExitStatus
-from orchestration.runner import RunResult
 from orchestration.settings import Settings
 from orchestration.warehouse.build_file import BuildFileError, build_connection
 from orchestration.warehouse.damage import DamagedBuildFileError, damage_of, is_damage
