@@ -29,7 +29,7 @@ two runs at once                                       one works, the other says
 a schedule that fires during a backfill                it waits for its turn (``tests/defs/test_definitions``)
 a reader that holds the file for the whole run         reads what it opened, also when that snapshot is dropped
                                                        (``test_side_by_side``)
-SIGTERM, SIGINT                                        ends promptly, says so, exits with 1 (``test_signals``)
+SIGTERM, SIGINT                                        ends at once, and its end is recorded (``test_signals``)
 =====================================================  ===============================================================
 
 What is run is the job's own steps; dbt is replaced by its compiled models and Great Expectations by an answer without

@@ -55,12 +55,12 @@ def limit_files(size: int) -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
 
 
-def run_without_room(settings: Settings, step: str, size: int, said: Path) -> None:
-    """Run day 3; from the end of that step on, no file may get longer than ``size``."""
+def run_without_room(settings: Settings, step: str, said: Path) -> None:
+    """Run day 3; from the end of that step on, nothing may be written behind the first megabyte of a file."""
 
     def after(done: str) -> None:
         if done == step:
-            limit_files(size)
+            limit_files(ROOM)
 
     try:
         plain_run(settings, "disturbed", after=after)
@@ -80,8 +80,7 @@ def require_full_while(undisturbed: Undisturbed, settings: Settings, folder: Pat
                 plain_run(settings, "disturbed")
             said.write_text(str(raised.value))
         else:
-            limit = settings.paths.build_file.stat().st_size if folder == settings.paths.build_file.parent else ROOM
-            child = children.start(run_without_room, settings, step, limit, said)
+            child = children.start(run_without_room, settings, step, said)
             assert children.ended(child) == 0
             assert any(text in said.read_text() for text in FULL.split("|"))
         undisturbed.require_held(settings, is_before=True)

@@ -141,7 +141,7 @@ def plain_run(
     with _substituted(scope or small_scope()), warehouse_lock(settings.paths.lock_file):
         try:
             return _run(settings, run_id, first, last or first, after)
-        except Exception as error:
+        except BaseException as error:
             with suppress(Exception):
                 steps.record_failure(settings, run_id, str(error))
             raise
