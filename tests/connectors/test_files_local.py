@@ -22,8 +22,8 @@ from orchestration.connectors.delivery import Manifest
 from orchestration.connectors.files import FilesConfiguration, FilesConnector
 from orchestration.connectors.pulling import PullError, check_source, pull_day
 from orchestration.errors import ConfigurationError
-from orchestration.keyed_hashes import process_hashing
 from tests.connectors.conformance import Case, ConformanceTests, Fault
+from tests.support.hashes import with_hashes
 
 DAY = date(2026, 3, 4)
 LIMITS = {"max_megabytes": 2, "max_nesting": 20, "max_decompression_ratio": 100}
@@ -318,9 +318,9 @@ def row(amount: str, name: str = "e1") -> bytes:
     [
         (row("0.1234567890123456789"), "bad.csv, row 1, amount: more than 18 decimal places (0.1234567890123456789)"),
         (row("1e20"), "row 1, amount: more than 20 digits before the point (1e20)"),
-        (row("one"), f"row 1, amount: not a decimal number (#{process_hashing().of('one')})"),
+        (row("one"), "row 1, amount: not a decimal number (<one>)"),
         (row(""), "row 1, amount: nothing, and it is required"),
-        (row("1").replace(b"trade", b"gift"), f"row 1, entry_type: unknown value (#{process_hashing().of('gift')})"),
+        (row("1").replace(b"trade", b"gift"), "row 1, entry_type: unknown value (<gift>)"),
         (row("1").replace(b"T10:00:00Z", b" noon"), "row 1, effective_at: not a time in ISO 8601"),
         (row("1").replace(b"asset", b"coin"), "bad.csv, line 1: asset column is missing"),
         (row("1").replace(b"memo", b"asset"), "bad.csv, line 1: asset column stands 2 times"),
@@ -330,7 +330,7 @@ def row(amount: str, name: str = "e1") -> bytes:
     ],
 )
 def test_rows_that_the_contract_can_t_hold_name_their_place(tmp_path: Path, content: bytes, says: str) -> None:
-    assert says in refusal(tmp_path, "bad.csv", content)
+    assert with_hashes(says) in refusal(tmp_path, "bad.csv", content)
 
 
 def test_a_refusal_deep_in_a_file_names_its_row(tmp_path: Path) -> None:
