@@ -55,8 +55,9 @@ def ended(process: ForkServerProcess) -> int:
 
 def kill_after(process: ForkServerProcess, seconds: float) -> int:
     """Kill a child when so much time has passed, unless it has ended before; return as ``ended`` does."""
-    select.select([process.sentinel], [], [], seconds)
-    process.kill()
+    has_ended, _, _ = select.select([process.sentinel], [], [], seconds)
+    if not has_ended:  # else its number may be another's by now
+        process.kill()
     return ended(process)
 
 

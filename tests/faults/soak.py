@@ -68,6 +68,9 @@ def main() -> int:
             else:
                 told["killed and made good" if "not at all" not in place else "ended before it was killed"] += 1
             shutil.rmtree(folder)
+            if number % 20 == 19:
+                sys.stdout.write(f"{number + 1} done\n")
+                sys.stdout.flush()
     counted = ", ".join(f"{count} {what}" for what, count in sorted(told.items()))
     sys.stdout.write(f"{counted}; {undisturbed.changes} changes in a run; {time.monotonic() - started:,.0f} s\n")
     return int(told["FAILED"] > 0)
