@@ -18,7 +18,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
@@ -28,6 +28,8 @@ import pytest
 from prometheus_client import generate_latest
 
 from orchestration import cli
+from orchestration.alerts.running import Watching, observe_runs, results_of
+from orchestration.journal import recorded_runs
 from orchestration.keyed_hashes import Hashing
 from orchestration.operations.metrics.collector import RingfenceCollector, Subject, registry_of
 from orchestration.pipeline.run import ExitStatus
@@ -193,6 +195,21 @@ def test_nothing_is_missing_to_run_again(story: Story, capsys: pytest.CaptureFix
     found = json.loads(capsys.readouterr().out)
     assert (status, [line for line in found if line["state"] == "problem"]) == (0, [])
     assert {line["probe"] for line in found if line["state"] == "ok"} >= {"published", "build file", "lock", "dagster"}
+
+
+def test_the_record_of_runs_knows_who_died_and_what_the_gates_found(story: Story) -> None:
+    good, killed, bad = recorded_runs(WarehousePaths(story.warehouse).runs)
+    assert (good.status, good.failed_rules) == ("passed", ())
+    assert (killed.has_died, killed.last_date) == (True, date.fromisoformat(BAD))
+    ((impact,),) = query(story.warehouse, "select impact_usd from audit.finding")
+    (failed,) = bad.failed_rules
+    assert (bad.status, failed.check_name, failed.is_error) == ("failed_checks", FINDING, False)
+    assert (str(failed.day), failed.subjects, failed.impact_usd) == (BAD, 1, str(impact))
+    now = datetime.now(UTC).replace(tzinfo=None)
+    watching = Watching("production", now, timedelta(hours=6), event_days=7)
+    told = observe_runs([good, killed], results_of([good, killed]), watching, ())
+    assert [seen.check_name for seen in told if seen.check_name != FINDING] == ["run_completes"]
+    assert observe_runs([good, killed, bad], results_of([good, killed, bad]), watching, ()) == []
 
 
 def test_what_fails_is_published_all_the_same(story: Story) -> None:
