@@ -11,7 +11,6 @@ from typing import Any
 import dagster as dg
 
 from orchestration import journal
-from orchestration.alerts.watching import look_now
 from orchestration.checks import checks_by_name
 from orchestration.defs.common import days_of, first_error
 from orchestration.ending import cause_of
@@ -39,6 +38,13 @@ def alert_sensors(settings: Settings, own: Collection[dg.AssetKey]) -> list[dg.S
     return [_runs_that_ended(settings, own), _checks_that_failed(settings)]
 
 
+def _look(settings: Settings) -> str:
+    # Loaded where it looks: every run of the job loads the definitions, and would wait for it.
+    from orchestration.alerts.watching import look_now
+
+    return look_now(settings)
+
+
 def _runs_that_ended(settings: Settings, own: Collection[dg.AssetKey]) -> dg.SensorDefinition:
     @dg.sensor(
         name="runs_that_ended",
@@ -54,7 +60,7 @@ def _runs_that_ended(settings: Settings, own: Collection[dg.AssetKey]) -> dg.Sen
         )
         for record in records:
             _hand_over(settings, context.instance, record, own)
-        said = look_now(settings)
+        said = _look(settings)
         if records:
             context.update_cursor(records[-1].update_timestamp.isoformat())
         return dg.SkipReason(said)
@@ -129,7 +135,7 @@ def _checks_that_failed(settings: Settings) -> dg.SensorDefinition:
         failed = list(_failed_checks(records))
         for run_id, rule in failed:
             journal.add_failed_check(settings.paths.runs, run_id, rule)
-        said = look_now(settings) if failed else "no check has failed since"
+        said = _look(settings) if failed else "no check has failed since"
         if records:
             context.update_cursor(str(records[-1].storage_id))
         return dg.SkipReason(said)
