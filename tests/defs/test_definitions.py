@@ -124,13 +124,17 @@ def test_a_schedule_that_fires_during_a_backfill_waits_for_its_turn(
         assert tomorrow.run_id != tonight.run_id
 
 
-def test_the_schedule_is_off_until_an_environment_opts_in(definitions: dg.Definitions) -> None:
+def test_schedule_and_sensors_are_off_until_an_environment_opts_in(definitions: dg.Definitions) -> None:
     (schedule,) = definitions.resolve_all_job_defs() and definitions.get_repository_def().schedule_defs
     assert schedule.default_status is dg.DefaultScheduleStatus.STOPPED
     assert schedule.cron_schedule == "30 0 * * *"
     assert schedule.execution_timezone == "UTC"
-    enabled = build_defs(Settings(Path("landing"), Path("warehouse"), is_schedule_enabled=True))
-    assert enabled.get_repository_def().schedule_defs[0].default_status is dg.DefaultScheduleStatus.RUNNING
+    assert definitions.get_repository_def().sensor_defs == []
+    # The file of alerts, which isn't there, isn't read before a sensor looks.
+    settings = Settings(Path("landing"), Path("warehouse"), is_schedule_enabled=True, alerts_file=Path("alerts.yaml"))
+    enabled = build_defs(settings).get_repository_def()
+    assert enabled.schedule_defs[0].default_status is dg.DefaultScheduleStatus.RUNNING
+    assert {sensor.name for sensor in enabled.sensor_defs} == {"runs_that_ended", "checks_that_failed"}
 
 
 def test_partitions_reach_whatever_day_is_asked_for() -> None:

@@ -10,7 +10,6 @@ import dagster as dg
 import pytest
 import yaml
 
-from orchestration.definitions import build_defs
 from orchestration.defs.sensors import alert_sensors
 from orchestration.errors import ConfigurationError
 from orchestration.journal import CLOSE, PULL, FailedRule, recorded_runs, recording
@@ -242,13 +241,3 @@ def test_sensors_are_there_and_on_if_alerts_are_configured_and_not_otherwise(ale
     sensors = alert_sensors(Settings(Path("landing"), Path("warehouse"), alerts_file=alerts_file), OWN)
     assert {sensor.name for sensor in sensors} == {"runs_that_ended", "checks_that_failed"}
     assert {sensor.default_status for sensor in sensors} == {dg.DefaultSensorStatus.RUNNING}
-
-
-def test_the_definitions_hold_them(alerts_file: Path) -> None:  # noqa: F811
-    without = build_defs(Settings(Path("landing"), Path("warehouse")))
-    assert without.get_repository_def().sensor_defs == []
-    # Their file isn't read before they look.
-    alerts_file.unlink()
-    with_alerts = build_defs(Settings(Path("landing"), Path("warehouse"), alerts_file=alerts_file))
-    names = {sensor.name for sensor in with_alerts.get_repository_def().sensor_defs}
-    assert names == {"runs_that_ended", "checks_that_failed"}
