@@ -12,7 +12,7 @@ import typer
 
 from orchestration.alerts.incidents import Category, State
 from orchestration.checks import Severity
-from orchestration.cli_options import optional_moment
+from orchestration.cli_options import end_when_terminated, optional_moment
 from orchestration.errors import ConfigurationError, RingfenceError
 from orchestration.reading.formats import OutputFormat
 
@@ -66,6 +66,8 @@ def keep_watching(
     warehouse: WarehouseFolder = None,
 ) -> None:
     """Look again and again, apart from the runs: it sees what they leave behind, and that nothing came of one."""
+    if looks is None:
+        end_when_terminated()
     watch = _watch(alerts, warehouse)
     number = 0
     while looks is None or number < looks:

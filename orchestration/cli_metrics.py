@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from orchestration.cli_options import end_when_terminated
 from orchestration.errors import RingfenceError
 from orchestration.reading.formats import OutputFormat
 
@@ -76,6 +77,7 @@ def serve(
     from orchestration.operations.metrics.collector import registry_of
     from orchestration.operations.metrics.exposing import serve as serve_metrics
 
+    end_when_terminated()
     server, thread = serve_metrics(registry_of(_collector(warehouse, alerts, sources, landing)), port, bind)
     typer.echo(f"serving http://{bind}:{server.server_port}/metrics")
     thread.join()

@@ -1,10 +1,11 @@
-"""Options that several commands share: how days and moments are written, and what a range of days means.
+"""What several commands share: how days and moments are written, what a range of days means, what ends a service.
 
-What belongs here: parsing of arguments. What doesn't: commands.
+What belongs here: parsing of arguments, and signals. What doesn't: commands.
 """
 
 from __future__ import annotations
 
+import signal
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
@@ -55,3 +56,8 @@ def requested_days(day: date | None, first: date | None, last: date | None) -> t
 def listed(text: str) -> tuple[str, ...]:
     """The parts of a list with commas."""
     return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def end_when_terminated() -> None:
+    """Let SIGTERM end this process, which works until it is ended; whoever started it may have had it ignored."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)

@@ -629,5 +629,4 @@ def test_more_units_than_the_contract_holds_are_refused(own_pulling: Pulling) ->
     world.chain.mine("2026-03-04T23:59:59")
     finish_day(world.chain, DAY)
     refusal = own_pulling.refusal()
-    assert "amount" in refusal
-    assert "before the point (115792089237316195423570985008687907853269984665640564039457" in refusal
+    assert "amount: more than 20 digits before the point (#" in refusal

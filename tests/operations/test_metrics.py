@@ -554,7 +554,10 @@ def test_the_endpoint_stays_up_whatever_the_warehouse_is(warehouse: PublishedWar
 def test_the_command_serves_on_loopback_until_it_is_ended(warehouse: PublishedWarehouse) -> None:
     warehouse.publish()
     command = [sys.executable, "-m", "orchestration.cli", "metrics", "serve", "--port", "0"]
+    # A shell's background job may start with signals ignored.
+    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
     with subprocess.Popen([*command, "--warehouse", str(warehouse.paths.root)], stdout=subprocess.PIPE) as process:
+        signal.signal(signal.SIGTERM, before)
         try:
             assert process.stdout is not None
             line = process.stdout.readline().decode().strip()
