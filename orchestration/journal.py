@@ -22,6 +22,7 @@ from typing import Any
 
 from orchestration import timetable
 from orchestration.errors import RingfenceError
+from orchestration.file_locks import is_held
 
 CLOSE, PULL = timetable.CLOSE.job, timetable.PULL.job
 """The jobs whose runs are recorded."""
@@ -253,7 +254,7 @@ def _read(path: Path) -> Run | None:
     """What a file tells; None if there is none, or it doesn't tell of a beginning."""
     try:
         # First the lock: a run that ends between the two has written its end before it let go.
-        is_alive = _is_locked(path)
+        is_alive = is_held(path)
         lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
     except FileNotFoundError:
         return None
@@ -283,17 +284,6 @@ def _day(text: str | None) -> date | None:
     return None if text is None else date.fromisoformat(text)
 
 
-def _is_locked(path: Path) -> bool:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False
-
-
 def _drop_old_files(current: Path, kept: int) -> None:
     """Keep the newest, and what is held; the older ones tell of nothing that a later run hasn't made good."""
     folder = current.parent
@@ -301,5 +291,5 @@ def _drop_old_files(current: Path, kept: int) -> None:
     an_hour_ago = current.stat().st_mtime - 3600
     never_begun = [path for path in folder.glob(".*.jsonl.*") if path.stat().st_mtime < an_hour_ago]
     for path in [*files[: max(len(files) - kept, 0)], *never_begun]:
-        if path != current and not _is_locked(path):
+        if path != current and not is_held(path):
             path.unlink(missing_ok=True)

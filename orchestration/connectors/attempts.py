@@ -19,6 +19,7 @@ from pathlib import Path
 from orchestration.connectors.delivery import write_durably
 from orchestration.connectors.errors import SourceError
 from orchestration.errors import ConfigurationError
+from orchestration.file_locks import is_held
 from orchestration.landing.manifests import STAGING
 
 _LOOKED_AT_FOR = 0.02
@@ -77,16 +78,9 @@ def _lock(descriptor: int) -> None:
 def is_being_pulled(landing: Path, source: str) -> bool:
     """Whether a process holds the source."""
     try:
-        descriptor = os.open(_lock_file(landing, source), os.O_RDONLY)
+        return is_held(_lock_file(landing, source))
     except OSError:
         return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False
 
 
 def record_failure(landing: Path, source: str, failure: Failure) -> None:
