@@ -66,10 +66,14 @@ extras: setup $(EXTRAS_STAMP)
 demo: setup
 	@$(BIN)/ringfence demo
 
+# Where tests put their files: in memory if there is room, since most of them write databases and wait for the disk else.
+TESTS_FOLDER := $(shell room=$$(df --output=avail -k /dev/shm 2>/dev/null | tail -n 1); \
+	if [ -w /dev/shm ] && [ "$${room:-0}" -gt 12000000 ]; then echo /dev/shm; else echo "$${TMPDIR:-/tmp}"; fi)
+
 # A module's tests share its fixtures, whole runs among them, so they go to one worker; and in the order collected, since
 # the modules with the fewest tests take the longest and would else come last, when there is nothing left to share out.
 test: setup $(EXTRAS_STAMP) $(EVM_NODE_STAMP)
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadscope --no-loadscope-reorder -q
+	TMPDIR=$(TESTS_FOLDER) $(BIN)/python -m pytest -n $(JOBS) --dist loadscope --no-loadscope-reorder -q
 
 # DuckDB and Spark must come to the same rows; ARGUMENTS=--evidence compares the evidence models too. Java is looked for
 # first: without it all else would be in vain.
