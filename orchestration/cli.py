@@ -20,7 +20,8 @@ from orchestration.bench.speed.curves import Curve
 from orchestration.cli_alerts import alerts_app
 from orchestration.cli_metrics import metrics_app
 from orchestration.cli_operations import add_commands as add_operations
-from orchestration.cli_options import listed, optional_day, optional_moment, requested_days
+from orchestration.cli_options import State, Verbose, listed, optional_day, optional_moment, requested_days
+from orchestration.cli_queries import add_commands as add_queries
 from orchestration.cli_sources import sources_app
 from orchestration.errors import ConfigurationError, RingfenceError
 from orchestration.reading.formats import OutputFormat
@@ -45,18 +46,9 @@ app.add_typer(sources_app, name="sources")
 app.add_typer(alerts_app, name="alerts")
 app.add_typer(metrics_app, name="metrics")
 add_operations(app)
+add_queries(app)
 
 
-class _State:
-    verbose = False
-
-
-def _set_verbose(value: bool) -> bool:
-    _State.verbose = _State.verbose or value
-    return value
-
-
-Verbose = Annotated[bool, typer.Option("--verbose", help="Show log messages and tracebacks.", callback=_set_verbose)]
 WarehouseFolder = Annotated[Path, typer.Option("--warehouse", help="Folder of the warehouse.")]
 LandingFolder = Annotated[Path, typer.Option("--landing", help="Folder with <table>/... files.")]
 PolicyFile = Annotated[Path | None, typer.Option("--policy", help="YAML file with what differs from the policy.")]
@@ -304,23 +296,6 @@ def asof(
 
 
 @app.command()
-def query(
-    sql: Annotated[str, typer.Argument(help="One SQL statement on schemas marts and audit.")],
-    warehouse: WarehouseFolder,
-    format_: Format = OutputFormat.TABLE,
-    verbose: Verbose = False,
-) -> None:
-    """Run SQL on the published warehouse, read-only."""
-    from orchestration.reading.output import write_rows
-    from orchestration.reading.published import fetch, published_connection
-    from orchestration.settings import WarehousePaths
-
-    with published_connection(WarehousePaths(warehouse.resolve())) as connection:
-        rows = fetch(connection, sql)
-    write_rows(rows, format_)
-
-
-@app.command()
 def disk(warehouse: WarehouseFolder, format_: Format = OutputFormat.TABLE, verbose: Verbose = False) -> None:
     """Show what a warehouse takes on disk, part by part, and what bounds each."""
     from orchestration.reading.output import write_rows
@@ -544,7 +519,7 @@ def _one_line(message: str) -> str:
 def _fail(message: str, status: int) -> int:
     typer.echo(_one_line(message), err=True)
     error = sys.exception()
-    if _State.verbose and error is not None:
+    if State.verbose and error is not None:
         from orchestration.keyed_hashes import traceback_text
 
         typer.echo(traceback_text(error), err=True)
@@ -553,7 +528,7 @@ def _fail(message: str, status: int) -> int:
 
 def _invoke(arguments: list[str]) -> int:
     """Run a command and return its exit status; every error becomes one line on stderr."""
-    _State.verbose = False
+    State.verbose = False
     before = keep_files_private()
     try:
         result = app(arguments, standalone_mode=False, prog_name="ringfence")
@@ -569,7 +544,7 @@ def _invoke(arguments: list[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:  # noqa: BLE001 (the last line of defence: one line, a traceback for those who ask)
-        hint = "" if _State.verbose else "; --verbose shows where"
+        hint = "" if State.verbose else "; --verbose shows where"
         from orchestration.keyed_hashes import error_text
 
         return _fail(f"{error_text(error)}{hint}", 1)

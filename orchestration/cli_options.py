@@ -1,17 +1,31 @@
 """What several commands share: how days and moments are written, what a range of days means, what ends a service.
 
-What belongs here: parsing of arguments, and signals. What doesn't: commands.
+What belongs here: parsing of arguments, how much is told of an error, and signals. What doesn't: commands.
 """
 
 from __future__ import annotations
 
 import signal
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
 from orchestration.errors import ConfigurationError
+
+
+class State:
+    """What was asked of this invocation as a whole."""
+
+    verbose = False
+
+
+def _set_verbose(value: bool) -> bool:
+    State.verbose = State.verbose or value
+    return value
+
+
+Verbose = Annotated[bool, typer.Option("--verbose", help="Show log messages and tracebacks.", callback=_set_verbose)]
 
 
 def _day(text: str) -> date:

@@ -1,7 +1,8 @@
-"""Results as people and programs want them: a table, JSON or CSV. Amounts are exact text in each of them.
+"""Results as people and programs want them: a table, Markdown, JSON or CSV. Amounts are exact text in each of them.
 
-Values come from outside. In a table, control characters are spelled out; in JSON they are escaped; in CSV, texts that a
-spreadsheet would take for a formula begin with an apostrophe (``safe_text.csv_text``), numbers stay numbers.
+Values come from outside. In a table, control characters are spelled out; in Markdown, what would be markup too; in JSON
+they are escaped; in CSV, texts that a spreadsheet would take for a formula begin with an apostrophe
+(``safe_text.csv_text``), numbers stay numbers.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import csv
 import json
 import math
+import re
 import sys
 from datetime import date, datetime, time
 from decimal import Decimal
@@ -16,24 +18,10 @@ from typing import Any, TextIO
 
 from orchestration.reading.formats import OutputFormat
 from orchestration.reading.published import Rows
+from orchestration.reading.tables import exact_text, is_number, short_text, write_table
 from orchestration.safe_text import csv_text, escaped_in_json, printable
 
-_PIPED_WIDTH = 200
-
-
-def exact_text(value: Decimal) -> str:
-    """A decimal with all its digits, never in scientific notation."""
-    return format(value, "f")
-
-
-def short_text(value: Any) -> str:
-    """A value for people's eyes: exact, without trailing zeros; nothing for null."""
-    if value is None:
-        return ""
-    if isinstance(value, Decimal):
-        text = exact_text(value)
-        return text.rstrip("0").rstrip(".") if "." in text else text
-    return str(value)
+_MARKDOWN = re.compile(r"[\\`*\[\]<>|~&#$!]|(?<![a-z0-9])_|_(?![a-z0-9])", re.IGNORECASE)
 
 
 def counted(number: int, noun: str) -> str:
@@ -85,27 +73,31 @@ def _csv_cell(value: Any) -> Any:
     return csv_text(text) if isinstance(text, str) else text
 
 
-def _write_table(rows: Rows, stream: TextIO) -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    numeric = [any(isinstance(values[n], (int, Decimal)) for values in rows.values) for n in range(len(rows.columns))]
-    for name, is_numeric in zip(rows.columns, numeric, strict=True):
-        table.add_column(printable(name), justify="right" if is_numeric else "left", overflow="fold")
-    for values in rows.values:
-        table.add_row(*(Text(printable(short_text(value))) for value in values))
-    Console(file=stream, width=None if stream.isatty() else _PIPED_WIDTH).print(table)
+def _write_markdown(rows: Rows, stream: TextIO, null: str) -> None:
+    columns = range(len(rows.columns))
+    numeric = [any(is_number(values[n]) for values in rows.values) for n in columns]
+    lines = [
+        map(_markdown_cell, rows.columns),
+        ("---:" if is_right else "---" for is_right in numeric),
+        *((null if value is None else _markdown_cell(short_text(value)) for value in values) for values in rows.values),
+    ]
+    stream.writelines(f"| {' | '.join(cells)} |\n" for cells in lines)
 
 
-def write_rows(rows: Rows, format_: OutputFormat, stream: TextIO | None = None) -> None:
-    """Print a result to standard output, or to ``stream``."""
+def _markdown_cell(text: str) -> str:
+    """A text that is shown as it is: no link, no markup, no line break, whoever wrote it."""
+    return _MARKDOWN.sub(r"\\\g<0>", printable(text)).replace("\t", " ").replace("\n", "<br>")
+
+
+def write_rows(rows: Rows, format_: OutputFormat, stream: TextIO | None = None, *, null: str = "") -> None:
+    """Print a result to standard output, or to ``stream``; ``null`` stands for null where people read."""
     target = sys.stdout if stream is None else stream
     match format_:
         case OutputFormat.JSON:
             _write_json(rows, target)
         case OutputFormat.CSV:
             _write_csv(rows, target)
+        case OutputFormat.MARKDOWN:
+            _write_markdown(rows, target, null)
         case OutputFormat.TABLE:
-            _write_table(rows, target)
+            write_table(rows, target, null=null)

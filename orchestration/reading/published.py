@@ -5,16 +5,21 @@ What belongs here: opening it so that nothing can be changed or reached through 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import duckdb
 
 from orchestration.errors import ConfigurationError
+from orchestration.reading.query_errors import explained
 from orchestration.settings import WarehousePaths
+
+_Result = TypeVar("_Result")
 
 
 class QueryError(ConfigurationError):
@@ -99,15 +104,56 @@ def first_line(error: Exception) -> str:
 
 def fetch(connection: duckdb.DuckDBPyConnection, sql: str, parameters: Sequence[object] = ()) -> Rows:
     """Run one statement and return its result. Raises QueryError, in one line, if it can't be run."""
+    return fetch_some(connection, sql, None, parameters)[0]
+
+
+def fetch_some(
+    connection: duckdb.DuckDBPyConnection, sql: str, limit: int | None, parameters: Sequence[object] = ()
+) -> tuple[Rows, bool]:
+    """Run one statement; return its first rows, or all of them, and whether there are more.
+
+    Raises QueryError, in one line, if it can't be run. Ctrl-C stops it, and nothing else.
+    """
     try:
-        statements = len(connection.extract_statements(sql))
-        if statements != 1:
-            raise QueryError(f"the query can't be run: it holds {statements} SQL statements; give one")
-        cursor = connection.execute(sql, list(parameters))
+        require_one_statement(connection, sql)
+        cursor = interruptible(connection, lambda: connection.execute(sql, list(parameters)))
         columns = tuple(column[0] for column in cursor.description or ())
-        return Rows(columns, tuple(cursor.fetchall()))
+        values = cursor.fetchall() if limit is None else cursor.fetchmany(limit + 1)
     except duckdb.Error as error:
-        raise QueryError(f"the query can't be run: {first_line(error)}") from error
+        raise query_error(connection, error, sql) from error
+    return Rows(columns, tuple(values[:limit])), limit is not None and len(values) > limit
+
+
+def require_one_statement(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
+    """Raise QueryError if the text isn't one statement, and duckdb.Error if it is none."""
+    statements = len(connection.extract_statements(sql))
+    if statements != 1:
+        raise QueryError(f"the query can't be run: it holds {statements} SQL statements; give one")
+
+
+def query_error(connection: duckdb.DuckDBPyConnection, error: duckdb.Error, sql: str) -> QueryError:
+    """What is wrong with a query, where, and what could be meant."""
+    tables = connection.execute(
+        "select table_schema || '.' || table_name from information_schema.tables order by 1"
+    ).fetchall()
+    return QueryError(f"the query can't be run: {explained(error, sql, [name for (name,) in tables])}")
+
+
+def interruptible(connection: duckdb.DuckDBPyConnection, work: Callable[[], _Result]) -> _Result:
+    """Do work of the connection such that Ctrl-C stops it at once: while DuckDB works, it hears of no signal."""
+    if threading.current_thread() is not threading.main_thread():
+        return work()
+    with ThreadPoolExecutor(1) as worker:
+        result = worker.submit(work)
+        try:
+            return result.result()
+        except KeyboardInterrupt:
+            while not result.done():
+                connection.interrupt()  # is forgotten by a query that is about to begin
+                wait([result], timeout=0.05)
+            raise
+        finally:
+            del result  # it holds an error that refers to this frame; a cycle would keep the file open
 
 
 def has_table(connection: duckdb.DuckDBPyConnection, schema: str, table: str) -> bool:

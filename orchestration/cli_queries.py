@@ -1,0 +1,74 @@
+"""The commands for those who ask questions of their own: one query, a shell, an export, a notebook.
+
+What belongs here: options. What doesn't: reading (``reading``), the shell (``shell``), exporting (``export``).
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from orchestration.cli_options import Verbose
+from orchestration.errors import ConfigurationError
+from orchestration.reading.formats import QueryFormat
+
+SHOWN_IN_TABLE = 200
+
+WarehouseFolder = Annotated[Path, typer.Option("--warehouse", help="Folder of the warehouse.")]
+
+
+def add_commands(app: typer.Typer) -> None:
+    """Add them to the command line."""
+    app.command()(query)
+
+
+def query(
+    warehouse: WarehouseFolder,
+    sql: Annotated[
+        str | None, typer.Argument(help="One SQL statement on schemas marts and audit; - reads it from stdin.")
+    ] = None,
+    file: Annotated[Path | None, typer.Option("--file", help="File that holds the statement.")] = None,
+    format_: Annotated[
+        QueryFormat | None, typer.Option("--format", help="How to print it; by default as --out ends, or a table.")
+    ] = None,
+    limit: Annotated[
+        int | None,
+        typer.Option("--limit", min=0, help=f"Most rows; 0 is all (default: {SHOWN_IN_TABLE} in a table, else all)."),
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="File to write instead, replaced at once.")] = None,
+    verbose: Verbose = False,
+) -> None:
+    """Run SQL on the published warehouse, read-only."""
+    from orchestration.reading.published import published_connection
+    from orchestration.reading.results import format_of, print_result, write_result
+    from orchestration.settings import WarehousePaths
+
+    statement = _statement(sql, file)
+    chosen = format_of(format_, out)
+    with published_connection(WarehousePaths(warehouse.resolve())) as connection:
+        if out is not None:
+            rows = write_result(connection, statement, out, chosen, limit or None)
+            typer.echo(f"wrote {out}: {rows:,} rows")
+            return
+        most = limit if limit is not None else SHOWN_IN_TABLE if chosen is QueryFormat.TABLE else 0
+        is_cut = print_result(connection, statement, chosen, most or None)
+    if is_cut:
+        typer.echo(f"these are the first {most:,} rows; --limit 0 shows all, --format csv too", err=True)
+
+
+def _statement(sql: str | None, file: Path | None) -> str:
+    if (sql is None) == (file is None):
+        raise ConfigurationError('give the SQL: "select …", --file FILE, or - to read it from standard input')
+    if sql == "-":
+        return sys.stdin.read()
+    if file is None:
+        return sql or ""
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(
+            f"{file} can't be read as text: {getattr(error, 'strerror', None) or error}"
+        ) from error
