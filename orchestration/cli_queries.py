@@ -6,12 +6,13 @@ What belongs here: options. What doesn't: reading (``reading``), the shell (``sh
 from __future__ import annotations
 
 import sys
+from datetime import date
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from orchestration.cli_options import Verbose
+from orchestration.cli_options import Verbose, listed, optional_day
 from orchestration.errors import ConfigurationError
 from orchestration.reading.formats import QueryFormat
 
@@ -23,6 +24,7 @@ WarehouseFolder = Annotated[Path, typer.Option("--warehouse", help="Folder of th
 def add_commands(app: typer.Typer) -> None:
     """Add them to the command line."""
     app.command()(query)
+    app.command()(export)
 
 
 def query(
@@ -57,6 +59,26 @@ def query(
         is_cut = print_result(connection, statement, chosen, most or None)
     if is_cut:
         typer.echo(f"these are the first {most:,} rows; --limit 0 shows all, --format csv too", err=True)
+
+
+def export(
+    warehouse: WarehouseFolder,
+    out: Annotated[Path, typer.Option("--out", help="Folder to write: new, empty, or an earlier export.")],
+    tables: Annotated[
+        str, typer.Option("--tables", metavar="NAME[,NAME…]", help="Tables or schemas, audit's too.")
+    ] = "marts",
+    first: Annotated[date | None, optional_day("--from", "First day; tables without a date are whole.")] = None,
+    last: Annotated[date | None, optional_day("--to", "Last day.")] = None,
+    verbose: Verbose = False,
+) -> None:
+    """Write the published tables as Parquet, one folder a day, with a manifest."""
+    from orchestration.reading.export import Choice, export_tables
+    from orchestration.reading.published import published_connection
+    from orchestration.settings import WarehousePaths
+
+    with published_connection(WarehousePaths(warehouse.resolve())) as connection:
+        exported = export_tables(connection, out, Choice(listed(tables), first, last))
+    typer.echo(f"wrote {exported.rows:,} rows of {exported.tables} tables to {out} ({exported.files:,} files)")
 
 
 def _statement(sql: str | None, file: Path | None) -> str:

@@ -146,6 +146,8 @@ def interruptible(connection: duckdb.DuckDBPyConnection, work: Callable[[], _Res
     with ThreadPoolExecutor(1) as worker:
         result = worker.submit(work)
         try:
+            while not result.done():
+                wait([result], timeout=0.1)  # a signal that another thread was given is seen by one that wakes up
             return result.result()
         except KeyboardInterrupt:
             while not result.done():

@@ -36,6 +36,11 @@ def explained(error: duckdb.Error, sql: str, tables: Sequence[str] = ()) -> str:
     return "; ".join(parts)
 
 
+def close_to(wrong: str, names: Sequence[str]) -> list[str]:
+    """Names that could be meant by a wrong one, the closest first."""
+    return get_close_matches(wrong, dict.fromkeys(names), n=_SHOWN, cutoff=_CLOSE)
+
+
 def _place(text: str, sql: str) -> str:
     found = _PLACE.search(text)
     if found is None:
@@ -64,8 +69,8 @@ def _close_names(text: str, said: str, tables: Sequence[str]) -> list[str]:
         suggested = [*tables, *(table.partition(".")[2] for table in tables)]
         missing = [name.partition(".")[2] or name for name in missing]
     wrong = missing[-1] if said.startswith("Binder Error") else missing[0]
-    names = get_close_matches(wrong, dict.fromkeys(suggested), n=_SHOWN, cutoff=_CLOSE)
+    names = close_to(wrong, suggested)
     qualified = {table.partition(".")[2]: table for table in tables}
     if wrong in qualified:
         return [qualified[wrong]]
-    return list(dict.fromkeys(qualified[name] if name in qualified else name for name in names))
+    return list(dict.fromkeys(qualified.get(name) or name for name in names))

@@ -78,7 +78,7 @@ def test_amounts_stand_with_their_points_below_each_other_and_null_isn_t_an_empt
         "as_of_date                 customer_liabilities_usd  note",
         "2024-01-01                 -1000.5                   ninety days after the proof was given",
         "2024-01-02  12345678901234567890.000000000000000001",
-        "2024-01-03                       7                   null",
+        "2024-01-03                     7                     null",
     ]
 
 
@@ -89,12 +89,11 @@ def test_prose_and_headers_break_before_a_number_does() -> None:
         "                                                     the proof was",
         "                                                     given",
     ]
-    narrow = Rows(("customer_liabilities_usd", "own_token_share"), ((Decimal("1.5"), 2),))
-    assert table(narrow, 30).splitlines() == [
-        "             customer_    own_",
-        "           liabilities_  token_",
-        "                    usd   share",
-        "                    1.5       2",
+    narrow = Rows(("customer_liabilities_usd", "own_token_share", "status"), ((Decimal("1.5"), 2, "short"),))
+    assert table(narrow, 40).splitlines() == [
+        "         customer_    own_token_",
+        "   liabilities_usd         share  status",
+        "               1.5             2  short",
     ]
 
 
