@@ -25,6 +25,7 @@ from orchestration.cli_queries import add_commands as add_queries
 from orchestration.cli_sources import sources_app
 from orchestration.errors import ConfigurationError, RingfenceError
 from orchestration.reading.formats import OutputFormat
+from orchestration.report.formats import ReportFormat
 from orchestration.safe_text import one_line, printable
 from orchestration.settings import checked_memory_limit, keep_files_private
 
@@ -313,15 +314,18 @@ def disk(warehouse: WarehouseFolder, format_: Format = OutputFormat.TABLE, verbo
 @app.command()
 def report(
     warehouse: WarehouseFolder,
-    day: Annotated[date, optional_day("--date", "Day to report on.")],
-    out: Annotated[Path, typer.Option("--out", help="HTML file to write.")],
+    out: Annotated[Path, typer.Option("--out", help="File to write.")],
+    day: Annotated[date | None, optional_day("--date", "Day to report on; the latest by default.")] = None,
+    format_: Annotated[
+        ReportFormat | None, typer.Option("--format", help="What to write; by the ending of --out by default.")
+    ] = None,
     verbose: Verbose = False,
 ) -> None:
-    """Write the solvency report of a day as one self-contained HTML file."""
+    """Write the solvency report of a day: a self-contained page, the same as JSON, or printed to PDF by Chromium."""
     from orchestration.report.solvency import write_report
     from orchestration.settings import WarehousePaths
 
-    write_report(WarehousePaths(warehouse.resolve()), day, out)
+    write_report(WarehousePaths(warehouse.resolve()), day, out, format_)
     typer.echo(f"wrote {out}")
 
 

@@ -6,7 +6,7 @@ What belongs here: opening it so that nothing can be changed or reached through 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -102,13 +102,17 @@ def first_line(error: Exception) -> str:
     return lines[0] if lines else type(error).__name__
 
 
-def fetch(connection: duckdb.DuckDBPyConnection, sql: str, parameters: Sequence[object] = ()) -> Rows:
+Parameters = Sequence[object] | Mapping[str, object]
+"""Values of a statement's ``?``, or of its ``$name``."""
+
+
+def fetch(connection: duckdb.DuckDBPyConnection, sql: str, parameters: Parameters = ()) -> Rows:
     """Run one statement and return its result. Raises QueryError, in one line, if it can't be run."""
     return fetch_some(connection, sql, None, parameters)[0]
 
 
 def fetch_some(
-    connection: duckdb.DuckDBPyConnection, sql: str, limit: int | None, parameters: Sequence[object] = ()
+    connection: duckdb.DuckDBPyConnection, sql: str, limit: int | None, parameters: Parameters = ()
 ) -> tuple[Rows, bool]:
     """Run one statement; return its first rows, or all of them, and whether there are more.
 
@@ -116,7 +120,8 @@ def fetch_some(
     """
     try:
         require_one_statement(connection, sql)
-        cursor = interruptible(connection, lambda: connection.execute(sql, list(parameters)))
+        given = dict(parameters) if isinstance(parameters, Mapping) else list(parameters)
+        cursor = interruptible(connection, lambda: connection.execute(sql, given))
         columns = tuple(column[0] for column in cursor.description or ())
         values = cursor.fetchall() if limit is None else cursor.fetchmany(limit + 1)
     except duckdb.Error as error:
@@ -156,6 +161,12 @@ def interruptible(connection: duckdb.DuckDBPyConnection, work: Callable[[], _Res
             raise
         finally:
             del result  # it holds an error that refers to this frame; a cycle would keep the file open
+
+
+def fetch_rows(connection: duckdb.DuckDBPyConnection, sql: str, parameters: Parameters = ()) -> list[dict[str, Any]]:
+    """Run one statement and return its rows by column name. Raises QueryError, in one line, if it can't be run."""
+    result = fetch(connection, sql, parameters)
+    return [dict(zip(result.columns, values, strict=True)) for values in result.values]
 
 
 def has_table(connection: duckdb.DuckDBPyConnection, schema: str, table: str) -> bool:

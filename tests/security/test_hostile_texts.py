@@ -20,9 +20,9 @@ from orchestration.keyed_hashes import error_text, process_hashing, traceback_te
 from orchestration.reading.formats import OutputFormat
 from orchestration.reading.output import write_rows
 from orchestration.reading.published import Rows
-from orchestration.report.content import ReportContent
-from orchestration.report.solvency import render
+from orchestration.report.page import render
 from orchestration.safe_text import csv_text, printable, text_of_csv
+from tests.support.reported import short_exchange
 
 FORMULAS = (
     "=cmd|'/c calc'!A1",
@@ -173,32 +173,15 @@ def test_a_traceback_leads_to_the_place_and_names_nobody() -> None:
 SCRIPT = "<script>alert('1')</script><img src=x onerror=alert(2)>"
 
 
-class Hostile(dict[str, Any]):
-    """A row whose every text is markup."""
-
-    def __missing__(self, key: str) -> Any:
-        is_amount = key.endswith(("gap", "_usd", "ratio", "_claims", "customer_liabilities"))
-        return Decimal("1.5") if is_amount else f"{SCRIPT}{key}"
-
-
 def test_a_report_takes_no_text_for_markup() -> None:
-    row = Hostile()
-    content = ReportContent(
-        day=date(2026, 3, 4),
-        run=row,
-        solvency=row,
-        history=[Hostile(as_of_date=date(2026, 3, 4), in_kind_shortfall_usd=Decimal(1))],
-        coverage=[row],
-        exclusions=[row],
-        exposures=[row],
-        waterfall=row,
-        findings=[row],
-        sources=[row],
-        policy=[row],
-        policy_hash=SCRIPT,
-        inputs_hash=SCRIPT,
-    )
-    page = render(content)
+    warehouse = short_exchange()
+    columns = warehouse.connection.execute(
+        "select table_schema || '.' || table_name, column_name from information_schema.columns"
+        " where data_type = 'VARCHAR' and column_name not in ('relation', 'outcome', 'run_id', 'severity')"
+    ).fetchall()
+    for table, column in columns:
+        warehouse.connection.execute(f"update {table} set {column} = ? || {column}", [SCRIPT])
+    page = render(warehouse.content())
     assert "<script" not in page
     assert "<img" not in page
     assert page.count("&lt;script&gt;") > 20

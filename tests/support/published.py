@@ -102,7 +102,7 @@ LOAD: Row = {
 
 
 @cache
-def _mart_columns(name: str) -> dict[str, str]:
+def mart_columns(name: str) -> dict[str, str]:
     """Columns and types of a mart, from its contract."""
     path = DBT_PROJECT / "models" / "marts" / f"{name}.yml"
     columns = yaml.safe_load(path.read_text(encoding="utf-8"))["models"][0]["columns"]
@@ -117,12 +117,13 @@ def _empty_warehouse() -> bytes:
             create_audit_schema(connection, is_described=False)
             connection.execute("create schema marts")
             for name in MARTS:
-                columns = ", ".join(f"{column} {kind}" for column, kind in _mart_columns(name).items())
+                columns = ", ".join(f"{column} {kind}" for column, kind in mart_columns(name).items())
                 connection.execute(f"create table marts.{name} ({columns})")
         return path.read_bytes()
 
 
-def _insert(connection: duckdb.DuckDBPyConnection, table: str, row: Row) -> None:
+def insert(connection: duckdb.DuckDBPyConnection, table: str, row: Row) -> None:
+    """Insert a row; columns that it doesn't name are null."""
     names, marks = ", ".join(row), ", ".join("?" * len(row))
     connection.execute(f"insert into {table} ({names}) values ({marks})", list(row.values()))
 
@@ -159,7 +160,7 @@ class PublishedWarehouse:
             for name, rows in zip(MARTS, ([solvency or {}], groups, affiliates), strict=True):
                 connection.execute(f"delete from marts.{name}")
                 for row in rows:
-                    _insert(connection, f"marts.{name}", {"as_of_date": day, **row})
+                    insert(connection, f"marts.{name}", {"as_of_date": day, **row})
             connection.execute("delete from audit.finding")
             known: Row = {
                 "run_id": run_id,
@@ -174,7 +175,7 @@ class PublishedWarehouse:
                 "policy_hash": "h",
                 "is_accepted": True,
             }
-            _insert(connection, "audit.run", known | (run or {}))
+            insert(connection, "audit.run", known | (run or {}))
             self._write_audit(connection, run_id, day, findings, results, loads, notices)
             connection.execute("commit")
             if solvency is None:
@@ -212,12 +213,12 @@ class PublishedWarehouse:
     ) -> None:
         for finding in findings:
             whose = {"run_id": run_id, "as_of_date": day, "first_seen_on": day}
-            _insert(connection, "audit.finding", whose | FINDING | finding)
+            insert(connection, "audit.finding", whose | FINDING | finding)
         for result in results:
             judged = {"run_id": run_id, "subject": "findings", "success": True, "is_error": False}
-            _insert(connection, "audit.check_result", judged | PASSED | result)
+            insert(connection, "audit.check_result", judged | PASSED | result)
         for number, load in enumerate(loads):
             read = {"run_id": run_id, "sha256": "0", "load_number": self.runs * 1000 + number}
-            _insert(connection, "audit.load", read | LOAD | load)
+            insert(connection, "audit.load", read | LOAD | load)
         for number in range(notices):
-            _insert(connection, "audit.notice", {"run_id": run_id, "notice": f"an unknown column {number}"})
+            insert(connection, "audit.notice", {"run_id": run_id, "notice": f"an unknown column {number}"})
