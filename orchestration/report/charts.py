@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from orchestration.report import theme
@@ -97,9 +98,9 @@ def _coverage(groups: Sequence[Row]) -> str | None:
         chart,
         key="coverage",
         title="Coverage by asset",
-        description=f"Bars for {len(values)} of {len(owed)} in-kind groups, the worst first; {short} are short. The least"
-        f" covered is {_label(least['in_kind_group'])} at {percent_text(least['coverage_ratio'])}. An upright mark shows"
-        " what policy asks for.",
+        description=f"Bars for {len(values)} of {len(owed)} in-kind groups, the worst first; {short} are short. The"
+        f" least covered is {_label(least['in_kind_group'])} at {percent_text(least['coverage_ratio'])}. An upright"
+        " mark shows what policy asks for.",
     )
 
 
@@ -209,9 +210,7 @@ def _waterfall(month: Row) -> str:
     x = alt.X("step:N", sort=labels, title=None, axis=alt.Axis(labelAngle=0, ticks=False, labelOverlap=False))
     y = alt.Y("begin:Q", title="USD", axis=alt.Axis(labelExpr=_AMOUNTS, tickCount=5))
     base = _chart(values).encode(x=x)
-    joints = [
-        {"step": a["step"], "next": b["step"], "begin": a["end"]} for a, b in zip(values, values[1:], strict=False)
-    ]
+    joints = [{"step": a["step"], "next": b["step"], "begin": a["end"]} for a, b in pairwise(values)]
     chart = alt.layer(
         base.mark_bar(size=70).encode(y=y, y2="end:Q", color=alt.Color("color:N", scale=None)),
         _chart(joints).mark_rule(color=theme.QUIET, strokeDash=[2, 2]).encode(x=x, x2="next:N", y="begin:Q"),
@@ -282,9 +281,9 @@ def _stress(steps: Sequence[Row]) -> str | None:
         chart,
         key="stress",
         title="Coverage against a falling price of own tokens",
-        description="Two lines over the price of own tokens, from the day's to nothing. Eligible reserves (dashed) go from"
-        f" {percent_text(first['coverage_ratio'])} to {percent_text(last['coverage_ratio'])} of what is owed; all that"
-        f" the group holds (dotted) from {percent_text(first['group_assets_ratio'])} to"
+        description="Two lines over the price of own tokens, from the day's to nothing. Eligible reserves (dashed) go"
+        f" from {percent_text(first['coverage_ratio'])} to {percent_text(last['coverage_ratio'])} of what is owed; all"
+        f" that the group holds (dotted) from {percent_text(first['group_assets_ratio'])} to"
         f" {percent_text(last['group_assets_ratio'])}.",
     )
 

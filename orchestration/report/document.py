@@ -1,7 +1,7 @@
 """The report for machines: the page's content as JSON. Keys are documented in ``solvency.schema.json``.
 
-What belongs here: the shape of the document. What doesn't: what it says (``content``). Amounts are exact texts; a key is
-never taken away or given another meaning without a new ``SCHEMA_VERSION``.
+What belongs here: the shape of the document. What doesn't: what it says (``content``). Amounts are exact texts; a key
+is never taken away or given another meaning without a new ``SCHEMA_VERSION``.
 """
 
 from __future__ import annotations

@@ -148,8 +148,16 @@ def _box(box: Box, owing: Row | None) -> Row:
     left, top = box.x - BOX_WIDTH / 2, box.y - BOX_HEIGHT / 2
     color = theme.HELD if is_operator else theme.BAD if owing is not None else theme.QUIET
     return {
-        **{"x": left, "y": top, "x2": left + BOX_WIDTH, "y2": top + BOX_HEIGHT, "color": color},
-        **{"middle": box.x, "upper": box.y - 9, "lower": box.y + 11, "label": name, "below": below},
+        "x": left,
+        "y": top,
+        "x2": left + BOX_WIDTH,
+        "y2": top + BOX_HEIGHT,
+        "color": color,
+        "middle": box.x,
+        "upper": box.y - 9,
+        "lower": box.y + 11,
+        "label": name,
+        "below": below,
     }
 
 
@@ -219,6 +227,12 @@ def _link_label(line: Row, share: float) -> Row:
     half = len(line["label"]) * theme.LETTER / 2 + 3
     middle = min(max(middle, half + _MARGIN), theme.WIDTH - half - _MARGIN)
     return {
-        **{"x": middle - half, "y": centre - 9, "x2": middle + half, "y2": centre + 9},
-        **{"middle": middle, "centre": centre, "label": line["label"], "color": line["color"]},
+        "x": middle - half,
+        "y": centre - 9,
+        "x2": middle + half,
+        "y2": centre + 9,
+        "middle": middle,
+        "centre": centre,
+        "label": line["label"],
+        "color": line["color"],
     }

@@ -1,4 +1,4 @@
-"""Reserves around the snapshot that management reported: did they come for it and leave after it?
+"""Reserves around the snapshot that management reported: whether they came for it and left after it.
 
 What belongs here: the flows and the days around the latest snapshot. What doesn't: the rule itself, which is the check
 ``reserves_not_window_dressed``.

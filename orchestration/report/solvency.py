@@ -1,6 +1,7 @@
 """Writing the solvency report: a page, the same for machines, or the page printed.
 
-What belongs here: which of them, and where it goes. What doesn't: what it says (``content``) and how it looks (``page``).
+What belongs here: which of them, and where it goes. What doesn't: what it says (``content``), how it looks
+(``page``).
 """
 
 from __future__ import annotations

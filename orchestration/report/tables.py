@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import pairwise
 from typing import Any
 
 from orchestration.reading.output import short_text
@@ -20,8 +21,7 @@ RECENT_DAYS = 31
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A heading, the field below it, and how its values are written: text, words, amount,
-    percent, day, month or code."""
+    """A heading, the field below it, and how values are written: text, words, amount, percent, day, month, code."""
 
     heading: str
     field: str
@@ -215,7 +215,7 @@ def shown_days(history: Sequence[Row], short_since: date | None) -> list[Row]:
     shown = list(history[first_recent:])
     earlier = [
         row
-        for row, following in zip(history[:first_recent], history[1:], strict=False)
+        for row, following in pairwise(history[: first_recent + 1])
         if row["as_of_date"].month != following["as_of_date"].month
         or short_since == following["as_of_date"]
         or short_since == row["as_of_date"]

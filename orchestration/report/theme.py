@@ -1,15 +1,15 @@
 """How pictures look, and how a chart becomes SVG that belongs to the page.
 
-What belongs here: fonts, colours, sizes, and the way from Altair to inline SVG. What doesn't: what is drawn (``charts``,
-``network_chart``), and the values of the colours, which are custom properties in ``solvency.css``: light, dark and print
-each have their own.
+What belongs here: fonts, colours, sizes, and the way from Altair to inline SVG. What doesn't: what is drawn
+(``charts``, ``network_chart``), and the values of the colours, which are custom properties in ``solvency.css``: light
+and dark each have their own, and print is light.
 """
 
 from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Any
-from xml.etree import ElementTree as Xml
+from xml.etree import ElementTree as ET
 
 if TYPE_CHECKING:
     import altair as alt
@@ -72,22 +72,22 @@ def svg_of(chart: alt.TopLevelMixin, *, key: str, title: str, description: str) 
     specification["padding"] = {"left": 5, "top": 5, "bottom": 5, "right": 24}
     specification["config"] = _CONFIG
     text = vl_convert.vegalite_to_svg(specification, allowed_base_urls=[])
-    drawn = Xml.fromstring(text)  # noqa: S314 (what our own converter wrote)
+    drawn = ET.fromstring(text)  # noqa: S314 (what our own converter wrote)
     height = drawn.attrib["height"]
-    picture = Xml.Element("svg", {"viewBox": f"0 0 {drawn.attrib['width']} {height}", "role": "img"})
+    picture = ET.Element("svg", {"viewBox": f"0 0 {drawn.attrib['width']} {height}", "role": "img"})
     picture.set("aria-labelledby", f"{key}-title {key}-description")
-    Xml.SubElement(picture, "title", {"id": f"{key}-title"}).text = title
-    Xml.SubElement(picture, "desc", {"id": f"{key}-description"}).text = description
+    ET.SubElement(picture, "title", {"id": f"{key}-title"}).text = title
+    ET.SubElement(picture, "desc", {"id": f"{key}-description"}).text = description
     picture.extend(element for child in drawn if (element := _cleaned(child, key)) is not None)
-    return Xml.tostring(picture, encoding="unicode")
+    return ET.tostring(picture, encoding="unicode")
 
 
-def _cleaned(element: Xml.Element, key: str) -> Xml.Element | None:
+def _cleaned(element: ET.Element, key: str) -> ET.Element | None:
     """The element without namespace, roles and empty frames; None if nothing of it is seen."""
     tag = element.tag.removeprefix(_SVG)
     if tag in _DRAWN and (element.get("class") in ("background", "foreground") or element.get("opacity") == "0"):
         return None
-    kept = Xml.Element(tag, {name: _value(v, key) for name, v in element.attrib.items() if name not in _UNUSED})
+    kept = ET.Element(tag, {name: _value(v, key) for name, v in element.attrib.items() if name not in _UNUSED})
     kept.text = element.text
     kept.extend(child for found in element if (child := _cleaned(found, key)) is not None)
     return None if tag == "g" and not len(kept) else kept

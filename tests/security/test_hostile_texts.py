@@ -6,7 +6,6 @@ import csv
 import io
 import json
 import re
-from datetime import date
 from decimal import Decimal
 from typing import Any
 
