@@ -31,6 +31,7 @@ BARS_SHOWN = 20
 STRIPS_SHOWN = 8
 
 _AMOUNTS = (
+    "abs(datum.value) < 1000 ? format(datum.value, '.4~g') : "
     "replace(replace(replace(replace(format(datum.value, '~s'), 'T', ' tn'), 'G', ' bn'), 'M', ' m'), /k$/, ' k')"
 )
 _PER_CENT = "format(datum.value, ',.0f') + ' %'"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections import Counter, defaultdict
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from orchestration.report import theme
@@ -22,8 +23,10 @@ Row = dict[str, Any]
 
 PER_ROW = 4
 BOX_WIDTH, BOX_HEIGHT, ROW_HEIGHT = 204, 50, 130
-_LETTERS = 25
+_LETTERS = 23
 _MARGIN = 10
+_BESIDE = 26.0
+_LABEL_AWAY = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +101,7 @@ def network_chart(network: Network) -> str | None:
     y = alt.Y("y:Q", axis=None, scale=alt.Scale(domain=[height, 0], nice=False))
     owing = {row["entity"]: row for row in network.exposures if row["gross_borrowing_usd"]}
     links, debts = _links(network, boxes), _debts(owing, boxes)
-    labels = _link_labels(links + debts)
+    labels = _link_labels(links)
     drawn = [_box(box, owing.get(key)) for key, box in boxes.items()]
 
     def marks(values: list[Row]) -> Any:
@@ -144,7 +147,8 @@ def _box(box: Box, owing: Row | None) -> Row:
     is_operator = entity["relation"] == "operator"
     below = "operator" if is_operator else f"{entity['relation'] or 'unknown'}, {entity['entity_type'] or 'unknown'}"
     if owing is not None:
-        below = f"owes {short_amount(owing['gross_borrowing_usd'])} USD"
+        uncovered = short_amount(owing["uncollateralised_usd"] or Decimal(0))
+        below = f"owes {short_amount(owing['gross_borrowing_usd'])}, {uncovered} uncovered"
     left, top = box.x - BOX_WIDTH / 2, box.y - BOX_HEIGHT / 2
     color = theme.HELD if is_operator else theme.BAD if owing is not None else theme.QUIET
     return {
@@ -174,23 +178,24 @@ def _links(network: Network, boxes: dict[str, Box]) -> list[Row]:
 
 
 def _debts(owing: dict[str, Row], boxes: dict[str, Box]) -> list[Row]:
-    """Arrows from affiliates that owe to the operator."""
+    """Arrows from affiliates that owe to the operator, beside the lines that link them."""
     operator = next((box for box in boxes.values() if box.entity["relation"] == "operator"), None)
     if operator is None:
         return []
     return [
-        _line(boxes[key], operator, f"{short_amount(row['uncollateralised_usd'])} USD", theme.BAD)
+        _line(boxes[key], operator, "", theme.BAD, beside=_BESIDE)
         for key, row in owing.items()
         if boxes[key] is not operator and row["uncollateralised_usd"]
     ]
 
 
-def _line(begin: Box, end: Box, label: str, color: str) -> Row:
-    """A line between two boxes, from edge to edge."""
+def _line(begin: Box, end: Box, label: str, color: str, beside: float = 0.0) -> Row:
+    """A line between two boxes, from edge to edge; ``beside`` moves it to the right."""
     x, y = _edge(begin, end)
     x2, y2 = _edge(end, begin)
     ends = {"begin": begin.entity["entity"], "end": end.entity["entity"]}
-    return {"x": x, "y": y, "x2": x2, "y2": y2, "label": clipped(label, 36), "color": color, **ends}
+    place = {"x": x + beside, "y": y, "x2": x2 + beside, "y2": y2}
+    return {**place, "label": clipped(label, 36), "color": color, **ends}
 
 
 def _edge(box: Box, towards: Box) -> tuple[float, float]:
@@ -215,10 +220,15 @@ def _head(line: Row) -> Row:
 
 
 def _link_labels(lines: list[Row]) -> list[Row]:
-    """Labels of all lines, each towards the end at which fewer lines meet."""
+    """Labels of all lines, each close to the end at which fewer lines meet: no box is there."""
     begins = Counter(line["begin"] for line in lines)
     ends = Counter(line["end"] for line in lines)
-    return [_link_label(line, 0.66 if begins[line["begin"]] > ends[line["end"]] else 0.36) for line in lines]
+    labels = []
+    for line in lines:
+        down = abs(line["y2"] - line["y"])
+        near = min(_LABEL_AWAY / down, 0.5) if down else 0.5
+        labels.append(_link_label(line, 1 - near if begins[line["begin"]] > ends[line["end"]] else near))
+    return labels
 
 
 def _link_label(line: Row, share: float) -> Row:

@@ -53,7 +53,7 @@ class Column:
     def is_bad(self, row: Row) -> bool:
         """Whether the value is a shortfall: a gap below zero."""
         value = row[self.field]
-        return self.field.startswith("gap") and value is not None and value < 0
+        return self.field in ("gap", "gap_usd") and value is not None and value < 0
 
 
 HEADLINE = (

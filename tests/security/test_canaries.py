@@ -149,6 +149,7 @@ def _tell(told: Story, landing: Path, alerts: Path, patch: pytest.MonkeyPatch) -
         while_running.setattr(steps, "open_run", broken)
         told.say("run broken", *run, WORSE)
     told.say("report", "report", *warehouse, "--date", BAD, "--out", str(told.root / "said" / "report.html"))
+    told.say("report in JSON", "report", *warehouse, "--date", BAD, "--out", str(told.root / "said" / "report.json"))
     told.say("report of no day", "report", *warehouse, "--date", "2021-01-01", "--out", str(told.root / "never.html"))
     told.say("disk", "disk", *warehouse)
     told.say("findings", "findings", *warehouse, "--format", "csv")
