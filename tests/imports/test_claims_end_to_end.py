@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 import io
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
@@ -20,7 +20,6 @@ from typing import Any
 import duckdb
 import pytest
 
-from orchestration import cli
 from orchestration.imports.amounts import EXACT
 from orchestration.imports.claims_schedule import ImportOptions, import_claims_schedule
 from orchestration.pipeline.direct import run_directly
@@ -47,7 +46,6 @@ EXPLAINED_CHECKS = {
 MARTS = ("fct_customer_liability_daily", "fct_negative_balance_daily", "fct_solvency_daily")
 
 Balances = dict[tuple[str, str], Decimal]
-Run = Callable[[Settings], tuple[Path, frozenset[tuple[str, str]]]]
 
 
 @dataclass(frozen=True)
@@ -93,28 +91,16 @@ def _last_closes(text: str) -> tuple[dict[str, Decimal], dict[str, date]]:
     return prices, days
 
 
-def _by_command(settings: Settings) -> tuple[Path, frozenset[tuple[str, str]]]:
-    """Run the command; return what it published, and what it found."""
-    folders = ["--landing", str(settings.landing), "--warehouse", str(settings.warehouse)]
-    assert cli._invoke(["run", "--date", DAY.isoformat(), *folders]) == 3
-    with duckdb.connect(str(settings.paths.published_file), read_only=True) as connection:
-        found = connection.execute("select check_name, subject_id from audit.finding").fetchall()
-    return settings.paths.published_file, frozenset(found)
-
-
-def _by_steps(settings: Settings) -> tuple[Path, frozenset[tuple[str, str]]]:
-    """Run the job's steps without Dagster and publishing; return the build file, and what was found."""
+def _import_and_run(schedule: Path, prices: Path, balances: Balances, folder: Path) -> Claims:
+    """Import the schedule and take it in by the job's own steps."""
+    import_claims_schedule(schedule, prices, DAY, folder / "landing", options=ImportOptions(own_tokens=("FTT",)))
+    settings = Settings(folder / "landing", folder / "warehouse")
     result = run_directly(settings, "only", DAY, DAY, models=MARTS)
     assert result.refusal is None
-    return settings.paths.build_file, frozenset((check, subject) for check, _, subject, _ in result.findings)
-
-
-def _import_and_run(schedule: Path, prices: Path, balances: Balances, folder: Path, run: Run) -> Claims:
-    import_claims_schedule(schedule, prices, DAY, folder / "landing", options=ImportOptions(own_tokens=("FTT",)))
-    database, found = run(Settings(folder / "landing", folder / "warehouse"))
+    found = frozenset((check, subject) for check, _, subject, _ in result.findings)
     held = {asset for _, asset in balances}
     known, days = _last_closes(prices.read_text(encoding="utf-8"))
-    return Claims(balances, {a: p for a, p in known.items() if a in held}, days, database, found)
+    return Claims(balances, {a: p for a, p in known.items() if a in held}, days, settings.paths.build_file, found)
 
 
 @pytest.fixture(
@@ -132,15 +118,13 @@ def claims(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     if request.param == "small":
         (folder / "schedule.csv").write_text(small_schedule.SCHEDULE, encoding="utf-8")
         (folder / "prices.csv").write_text(small_schedule.PRICES, encoding="utf-8")
-        yield _import_and_run(
-            folder / "schedule.csv", folder / "prices.csv", small_schedule.BALANCES, folder, _by_command
-        )
+        yield _import_and_run(folder / "schedule.csv", folder / "prices.csv", small_schedule.BALANCES, folder)
     else:
         with SHARED_SCHEDULE.open(encoding="utf-8", newline="") as stream:
             rows = list(csv.DictReader(stream))
         balances = {(row["account_ref"], row["asset"]): Decimal(row["balance"]) for row in rows}
         assert len(balances) == len(rows)
-        yield _import_and_run(SHARED_SCHEDULE, SHARED_PRICES, balances, folder, _by_steps)
+        yield _import_and_run(SHARED_SCHEDULE, SHARED_PRICES, balances, folder)
 
 
 def test_liabilities_agree_to_the_last_digit(claims: Claims) -> None:
