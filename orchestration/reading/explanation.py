@@ -101,13 +101,18 @@ def _paragraph(title: str, text: str) -> Iterator[str]:
     yield ""
 
 
+def rule_in_force(explanation: Explanation, policy: PolicyInForce) -> str:
+    """The rule with the policy in force filled in."""
+    return _SETTING.sub(lambda found: policy.setting(found[1]), explanation.rule)
+
+
 def explanation_lines(explanation: Explanation, policy: PolicyInForce) -> Iterator[str]:
     """The explanation as people read it, with the policy in force filled in."""
     check = explanation.check
     state = policy.check_state(check)
     yield f"{check.name}: {check.kind.value}, {state}"
     yield ""
-    yield from _paragraph("Rule", _SETTING.sub(lambda found: policy.setting(found[1]), explanation.rule))
+    yield from _paragraph("Rule", rule_in_force(explanation, policy))
     yield from _paragraph("Why it exists", explanation.why)
     yield from _paragraph("The loss it prevents", explanation.prevents)
     yield "Sources"

@@ -123,7 +123,7 @@ def find_findings(
 # what is behind it --------------------------------------------------------------------------------------------------
 
 
-def _filled(sql: str, finding: Mapping[str, Any]) -> str:
+def filled(sql: str, finding: Mapping[str, Any]) -> str:
     """A query with the finding's day, subject and asset in it, as anybody can run it."""
     values = {"$date": f"date '{finding['as_of_date']}'", "$subject": quoted(finding["subject_id"])}
     values["$asset"] = "null" if finding["asset"] is None else quoted(finding["asset"])
@@ -145,7 +145,7 @@ def figures_behind(
 ) -> Iterator[Figures]:
     """The finding's own evidence, then the figures that the explanation says to look at."""
     own = [finding["evidence"]] if finding["evidence"] else []
-    for sql in (*own, *(_filled(query, finding) for query in explanation.look_at)):
+    for sql in (*own, *(filled(query, finding) for query in explanation.look_at)):
         if "audit.source_row" not in sql:
             try:
                 yield _figures(connection, sql)

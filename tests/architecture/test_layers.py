@@ -16,6 +16,7 @@ MODULES = sorted([*PACKAGE.rglob("*.py"), *(REPOSITORY / "expectations").rglob("
 PLAIN = (
     "alerts",
     "connectors",
+    "explore",
     "imports",
     "landing",
     "operations",
@@ -93,6 +94,27 @@ def test_the_lake_needs_nothing_but_duckdb() -> None:
     def breaks(module: Path) -> bool:
         foreign = [name for name in imported(module) if name.split(".")[0] not in {*sys.stdlib_module_names, "duckdb"}]
         return folder_of(module) == "lake" and not all(name.startswith(plain) for name in foreign)
+
+    assert offenders(breaks) == []
+
+
+def test_the_explorer_s_questions_know_no_web_page_and_nothing_else_knows_streamlit() -> None:
+    drawing = {"address.py", "app.py", "charts.py", "frame.py", "serving.py", "showing.py"}
+
+    def breaks(module: Path) -> bool:
+        draws = folder_of(module) == "explore" and (module.name in drawing or module.parent.name == "pages")
+        return not draws and any(name.split(".")[0] == "streamlit" for name in imported(module))
+
+    assert offenders(breaks) == []
+
+
+def test_the_explorer_opens_the_published_file_only() -> None:
+    below = ("orchestration.landing", "orchestration.pipeline", "orchestration.warehouse", "orchestration.publish")
+
+    def breaks(module: Path) -> bool:
+        reaches = any(name.startswith(below) or name == "duckdb.connect" for name in imported(module))
+        text = module.read_text(encoding="utf-8")
+        return folder_of(module) == "explore" and (reaches or "duckdb.connect(" in text or "build_file" in text)
 
     assert offenders(breaks) == []
 

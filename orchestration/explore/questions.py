@@ -1,0 +1,94 @@
+"""How a question is put to the published file: its text and values, a first part of the answer, and how much more.
+
+What belongs here: asking. What doesn't: which questions there are (``solvency``, ``holders``, ``tracing``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from orchestration.reading.published import QueryError, Rows, fetch, first_line
+
+ROWS_SHOWN = 200
+"""So many rows of an answer are on a page."""
+
+ROWS_DOWNLOADED = 500_000
+"""So many rows of an answer are in a downloaded file."""
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One select with its order and without a limit; ``parameters`` by the names of their marks (``$day``)."""
+
+    sql: str
+    parameters: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The first rows of an answer, and how many there are in all."""
+
+    rows: Rows
+    rows_in_all: int
+
+    def row(self, number: int) -> Row:
+        """A row by the names of its columns."""
+        return dict(zip(self.rows.columns, self.rows.values[number], strict=True))
+
+
+def _run(cursor: duckdb.DuckDBPyConnection, sql: str, question: Question) -> duckdb.DuckDBPyConnection:
+    try:
+        return cursor.execute(sql, dict(question.parameters or {}))
+    except duckdb.Error as error:
+        raise QueryError(f"the published file can't answer: {first_line(error)}") from error
+
+
+def _limited(question: Question, limit: int) -> str:
+    # On lines of their own: a comment at the end of an evidence query would swallow them.
+    return f"from (\n{question.sql}\n) limit {limit}"
+
+
+def ask(cursor: duckdb.DuckDBPyConnection, question: Question, limit: int = ROWS_SHOWN) -> Answer:
+    """The first rows of the answer, and a count of all if there are more. Raises QueryError if it can't be had."""
+    try:
+        found = _run(cursor, _limited(question, limit + 1), question)
+        columns = tuple(column[0] for column in found.description or ())
+        values = tuple(found.fetchall())
+        if len(values) <= limit:
+            return Answer(Rows(columns, values), len(values))
+        (number,) = _run(cursor, f"select count(*) from (\n{question.sql}\n)", question).fetchall()[0]
+    except duckdb.Error as error:
+        raise QueryError(f"the published file can't answer: {first_line(error)}") from error
+    return Answer(Rows(columns, values[:limit]), int(number))
+
+
+def ask_for_one(cursor: duckdb.DuckDBPyConnection, question: Question) -> Row | None:
+    """The first row of the answer, if there is one."""
+    answer = ask(cursor, question, limit=1)
+    return answer.row(0) if answer.rows.values else None
+
+
+def ask_for_all(cursor: duckdb.DuckDBPyConnection, question: Question) -> list[Row]:
+    """Every row of an answer that is short by nature: one a day, one an affiliate, one a check."""
+    answer = fetch(cursor, question.sql, ()) if not question.parameters else _all(cursor, question)
+    return [dict(zip(answer.columns, values, strict=True)) for values in answer.values]
+
+
+def _all(cursor: duckdb.DuckDBPyConnection, question: Question) -> Rows:
+    found = _run(cursor, question.sql, question)
+    return Rows(tuple(column[0] for column in found.description or ()), tuple(found.fetchall()))
+
+
+def ask_for_table(cursor: duckdb.DuckDBPyConnection, question: Question) -> pa.Table:
+    """As much of the answer as a file holds, with the types of the database: decimals stay exact."""
+    try:
+        return _run(cursor, _limited(question, ROWS_DOWNLOADED), question).to_arrow_table()
+    except duckdb.Error as error:
+        raise QueryError(f"the published file can't answer: {first_line(error)}") from error
