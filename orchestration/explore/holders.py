@@ -14,13 +14,20 @@ from orchestration.explore.questions import Question
 
 
 def accounts_like(text: str) -> Question:
-    """Accounts whose identifier, owner or owner's name holds a text; those that begin with it first."""
+    """Accounts whose identifier or owner holds a text, or whose owner's name does in any case."""
     return Question(
-        "select account_id, accounts.entity_id, entities.name, account_class, accounts.relation"
-        " from marts.dim_account as accounts left join marts.dim_entity as entities using (entity_id)"
-        " where contains(lower(account_id), lower($text)) or contains(lower(accounts.entity_id), lower($text))"
-        " or contains(lower(entities.name), lower($text))"
-        " order by not starts_with(lower(account_id), lower($text)), account_id",
+        """
+        with found as (
+            select account_id, entity_id, account_class, relation from marts.dim_account
+            where contains(account_id, $text) or entity_id in (
+                select entity_id from marts.dim_entity
+                where contains(entity_id, $text) or contains(lower(name), lower($text))
+            )
+        )
+        select account_id, found.entity_id, entities.name, account_class, found.relation
+        from found left join marts.dim_entity as entities using (entity_id)
+        order by not starts_with(account_id, $text), account_id
+        """,
         {"text": text},
     )
 

@@ -12,10 +12,13 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from orchestration.reading.published import QueryError, Rows, fetch, first_line
+from orchestration.reading.published import QueryError, Rows, first_line
 
 ROWS_SHOWN = 200
 """So many rows of an answer are on a page."""
+
+DAYS_SHOWN = 1_000
+"""So many days of what is also drawn."""
 
 ROWS_DOWNLOADED = 500_000
 """So many rows of an answer are in a downloaded file."""
@@ -37,6 +40,10 @@ class Answer:
 
     rows: Rows
     rows_in_all: int
+
+    def all_rows(self) -> list[Row]:
+        """The rows that are here by the names of their columns."""
+        return [self.row(number) for number in range(len(self.rows.values))]
 
     def row(self, number: int) -> Row:
         """A row by the names of its columns."""
@@ -77,18 +84,13 @@ def ask_for_one(cursor: duckdb.DuckDBPyConnection, question: Question) -> Row | 
 
 def ask_for_all(cursor: duckdb.DuckDBPyConnection, question: Question) -> list[Row]:
     """Every row of an answer that is short by nature: one a day, one an affiliate, one a check."""
-    answer = fetch(cursor, question.sql, ()) if not question.parameters else _all(cursor, question)
-    return [dict(zip(answer.columns, values, strict=True)) for values in answer.values]
-
-
-def _all(cursor: duckdb.DuckDBPyConnection, question: Question) -> Rows:
-    found = _run(cursor, question.sql, question)
-    return Rows(tuple(column[0] for column in found.description or ()), tuple(found.fetchall()))
+    return ask(cursor, question, ROWS_DOWNLOADED).all_rows()
 
 
 def ask_for_table(cursor: duckdb.DuckDBPyConnection, question: Question) -> pa.Table:
     """As much of the answer as a file holds, with the types of the database: decimals stay exact."""
     try:
-        return _run(cursor, _limited(question, ROWS_DOWNLOADED), question).to_arrow_table()
+        sql = _limited(question, ROWS_DOWNLOADED)
+        return cursor.sql(sql, params=dict(question.parameters or {})).to_arrow_table()
     except duckdb.Error as error:
         raise QueryError(f"the published file can't answer: {first_line(error)}") from error

@@ -16,7 +16,7 @@ import streamlit as st
 from orchestration.explore import address
 from orchestration.explore.files import csv_file, parquet_file
 from orchestration.explore.publication import Reader, served
-from orchestration.explore.questions import ROWS_DOWNLOADED, Answer, Question, Row, ask
+from orchestration.explore.questions import ROWS_DOWNLOADED, ROWS_SHOWN, Answer, Question, Row, ask
 from orchestration.explore.wording import column_label, is_numeric, rows_line, written, written_column
 
 Target = tuple[str, Mapping[str, Any]]
@@ -97,9 +97,10 @@ def table(
     empty: str = "None.",
     hint: str = "",
     wide: Iterable[str] = (),
+    rows: int = ROWS_SHOWN,
 ) -> Answer:
     """An answer under its title; ``opens`` says where a click on a row leads. ``name`` is that of its files."""
-    answer = ask(reader.cursor, question)
+    answer = ask(reader.cursor, question, rows)
     st.subheader(title, anchor=False)
     if not answer.rows.values:
         words(empty)

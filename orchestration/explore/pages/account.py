@@ -7,7 +7,7 @@ from datetime import date
 import streamlit as st
 
 from orchestration.explore import address, charts, frame, holders, showing, solvency, tracing
-from orchestration.explore.questions import Row, ask_for_all, ask_for_one
+from orchestration.explore.questions import DAYS_SHOWN, Row, ask_for_one
 
 
 def _account(row: Row) -> showing.Target:
@@ -37,7 +37,7 @@ def show(look: frame.Look) -> None:
 def _choose(look: frame.Look) -> None:
     showing.heading("Accounts")
     day = address.day_control("Day", look.days)
-    text = address.text_control("Account, owner or owner's name", "search", "a part of it")
+    text = address.text_control("Account, owner or owner's name", "search", "a part, as it is spelled")
     if text:
         showing.table(
             look.reader, "Accounts found", holders.accounts_like(text), name="accounts", opens=_account, empty="None."
@@ -53,15 +53,18 @@ def _choose(look: frame.Look) -> None:
 
 
 def _through_time(look: frame.Look, name: str, day: date) -> None:
-    equity = ask_for_all(look.reader.cursor, holders.account_equity(name))
-    charts.through_time(equity[::-1], ("equity_usd", "borrowing_usd", "collateral_usd"), unit="USD", marked=day)
-    showing.table(
+    picture = st.container()
+    equity = showing.table(
         look.reader,
         "Equity by day",
         holders.account_equity(name),
         name="equity",
         empty="The account never owed anything and had no open position.",
+        rows=DAYS_SHOWN,
     )
+    with picture:
+        drawn = ("equity_usd", "borrowing_usd", "collateral_usd")
+        charts.through_time(equity.all_rows()[::-1], drawn, unit="USD", marked=day)
     showing.table(
         look.reader,
         "Balances below zero, by day and asset",
