@@ -16,7 +16,6 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from orchestration.report.charts import pictures
 from orchestration.report.content import ReportContent
 from orchestration.report.document import SCHEMA_VERSION, document, document_text
 from orchestration.report.network_chart import layers
@@ -168,13 +167,25 @@ def test_tables_and_pictures_can_be_read_without_seeing_and_reached_without_a_mo
     assert len(page.of("title")) == len(page.of("desc")) + 1 == 7
 
 
-def test_colours_of_pictures_are_those_of_the_page(content: ReportContent) -> None:
+def pictures_in(text: str) -> list[str]:
+    return re.findall("<svg.*?</svg>", text, re.DOTALL)
+
+
+def test_colours_of_pictures_are_those_of_the_page(text: str) -> None:
     style = (REPOSITORY / "orchestration/report/solvency.css").read_text(encoding="utf-8")
     defined = set(re.findall(r"(--[a-z]+):", style))
-    for svg in pictures(content).values():
+    for svg in pictures_in(text):
         painted = set(re.findall(r' (?:fill|stroke)="([^"]*)"', svg))
         assert {colour for colour in painted if not colour.startswith("var(")} <= {"none", "transparent"}
         assert {colour[4:-1] for colour in painted if colour.startswith("var(")} <= defined
+
+
+def test_thousandths_of_a_unit_are_no_millions(text: str) -> None:
+    """Locks an axis that read 10m for 0.01 bitcoin."""
+    (picture,) = (svg for svg in pictures_in(text) if "around the snapshot" in svg)
+    labels = re.findall(">([^<]+)</text>", picture)
+    assert {"0", "0.005", "0.01"} <= set(labels)
+    assert not [label for label in labels if re.search("[0-9] ?[a-zµ]", label)]
 
 
 def test_the_same_warehouse_gives_the_same_bytes(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -46,7 +46,8 @@ def test_the_ending_chooses_the_format(name: str, format_: ReportFormat) -> None
     assert format_of(Path(name)) == format_
 
 
-def test_a_page_of_the_latest_day(warehouse: Path, tmp_path: Path) -> None:
+def test_a_page_of_the_latest_day(warehouse: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("orchestration.report.page.pictures", lambda _: {})
     out = tmp_path / "solvency.html"
     assert report(warehouse, out) == 0
     assert out.read_text(encoding="utf-8").startswith("<!DOCTYPE html>")

@@ -81,7 +81,7 @@ class ReportedWarehouse:
     """What was published, row by row."""
 
     def __init__(self) -> None:
-        self.connection = duckdb.connect(":memory:")
+        self.connection = duckdb.connect(":memory:", config={"threads": 1})
         create_audit_schema(self.connection, is_described=False)
         self.connection.execute("create schema marts")
         for name in MARTS:
