@@ -15,7 +15,7 @@ from typing import Any
 
 import streamlit as st
 
-PAGES = Path(__file__).parent / "pages"
+PAGES = Path(__file__).parent / "screens"
 _CARRIED = "date"
 
 Parameters = Mapping[str, Any]

@@ -1,6 +1,6 @@
 """The script that Streamlit runs for each session: which pages there are.
 
-What belongs here: assembly. What doesn't: what is on a page (``pages``), and how the server is started (``serving``).
+What belongs here: assembly. What doesn't: what is on a page (``screens``), and how the server is started (``serving``).
 """
 
 from __future__ import annotations

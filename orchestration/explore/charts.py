@@ -41,7 +41,7 @@ def through_time(
         .mark_line(point={"size": 12}, strokeWidth=2)
         .encode(
             x=alt.X("day:T", title=None, axis=alt.Axis(format="%d %b %Y", labelOverlap="greedy", tickCount=6)),
-            y=alt.Y("value:Q", title=unit, axis=alt.Axis(format="~s")),
+            y=alt.Y("value:Q", title=unit, axis=alt.Axis(format="~s"), scale=_scale([row["value"] for row in drawn])),
             color=alt.Color(
                 "what:N", title=None, scale=alt.Scale(domain=labels, range=list(_COLOURS)), legend=_legend(labels)
             ),
@@ -59,6 +59,11 @@ def through_time(
         width="stretch",
         alt=f"{', '.join(labels)} in {unit} by day, from {drawn[0]['day']} to {drawn[-1]['day']}",
     )
+
+
+def _scale(values: Sequence[float]) -> Any:
+    """An axis; one of nothing but zeros has no extent of its own."""
+    return alt.Scale() if any(values) else alt.Scale(domain=[0, 1])
 
 
 def _legend(labels: Sequence[str]) -> Any:

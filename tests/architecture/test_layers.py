@@ -102,7 +102,7 @@ def test_the_explorer_s_questions_know_no_web_page_and_nothing_else_knows_stream
     drawing = {"address.py", "app.py", "charts.py", "frame.py", "serving.py", "showing.py"}
 
     def breaks(module: Path) -> bool:
-        draws = folder_of(module) == "explore" and (module.name in drawing or module.parent.name == "pages")
+        draws = folder_of(module) == "explore" and (module.name in drawing or module.parent.name == "screens")
         return not draws and any(name.split(".")[0] == "streamlit" for name in imported(module))
 
     assert offenders(breaks) == []

@@ -50,7 +50,7 @@ def started() -> Any:
 
 def opened(app: Any, page: str, parameters: Mapping[str, Any]) -> Any:
     """The app after a page was opened by its address."""
-    app.switch_page(f"pages/{page}.py")
+    app.switch_page(f"screens/{page}.py")
     for name in list(app.query_params):
         del app.query_params[name]
     for name, value in parameters.items():

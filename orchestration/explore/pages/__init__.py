@@ -1,1 +1,0 @@
-"""Scripts that Streamlit runs, one a page: each asks its questions and lays the answers out."""
