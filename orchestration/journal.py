@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestration import timetable
+from orchestration.durable import sync
 from orchestration.errors import RingfenceError
 from orchestration.file_locks import is_held
 
@@ -161,7 +162,7 @@ def _begin(path: Path, line: dict[str, Any]) -> int:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         _write(descriptor, line)
         new.replace(path)
-        _sync_folder(path.parent)
+        sync(path.parent)
     except OSError as error:
         os.close(descriptor)
         new.unlink(missing_ok=True)
@@ -190,14 +191,6 @@ def _write(descriptor: int, line: dict[str, Any]) -> None:
     # The line before may be torn: this one begins on its own.
     os.write(descriptor, f"\n{json.dumps(line, default=str, ensure_ascii=False)}\n".encode())
     os.fsync(descriptor)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _now() -> datetime:

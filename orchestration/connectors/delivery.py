@@ -31,6 +31,7 @@ from orchestration import contract
 from orchestration.connectors.base import Batch, Feed, Json, Order
 from orchestration.connectors.errors import AnswerError, EmptyAnswerError
 from orchestration.connectors.rows import merge_parts, write_news, write_rows
+from orchestration.durable import sync
 from orchestration.errors import ConfigurationError
 from orchestration.landing.changes import sha256_of
 from orchestration.landing.discovery import leads_out
@@ -152,7 +153,7 @@ def _move_files(landing: Path, manifest: Manifest) -> None:
                 f"{file.file} was delivered and is gone, says manifest {manifest.source}/{manifest.day}.json; restore"
                 " it from a backup, or move the manifest away and pull the day again"
             )
-        _sync_folder(target.parent)
+        sync(target.parent)
     shutil.rmtree(staging, ignore_errors=True)
 
 
@@ -165,7 +166,7 @@ def _move(staged: Path, target: Path) -> None:
             raise
         copied = target.with_name(f".{target.name}.new")
         shutil.copyfile(staged, copied)
-        _sync_file(copied)
+        sync(copied)
         copied.replace(target)
 
 
@@ -249,7 +250,7 @@ class Delivery:
         name = f"{table}.{len(self.parts[table]):05}.parquet"
         part = self.folder / name
         write_rows(contract.table(table), rows, part)
-        _sync_file(part)  # a checkpoint that names it mustn't outlive it
+        sync(part)  # a checkpoint that names it mustn't outlive it
         self.parts[table].append(name)
 
     def _write_news(self, batch: Batch, since: date) -> None:
@@ -262,7 +263,7 @@ class Delivery:
         if news == 0:
             part.unlink()
         else:
-            _sync_file(part)
+            sync(part)
             self.parts[batch.table].append(name)
 
     def _keep(self, resume: Json) -> None:
@@ -316,7 +317,7 @@ class Delivery:
             place = f"{feed.table}/{self.source}-{self.order.day}.parquet"
         if (self.landing / place).exists():
             raise ConfigurationError(f"{place} is in the landing zone already and not from this source; move it away")
-        _sync_file(finished)
+        sync(finished)
         yield DeliveredFile(feed.table, place, rows, finished.stat().st_size, sha256_of(finished))
 
 
@@ -345,7 +346,7 @@ def write_durably(path: Path, text: str) -> None:
         stream.flush()
         os.fsync(stream.fileno())
     new.replace(path)
-    _sync_folder(path.parent)
+    sync(path.parent)
 
 
 def _make_folder(folder: Path) -> None:
@@ -353,7 +354,7 @@ def _make_folder(folder: Path) -> None:
     missing = [one for one in (folder, *folder.parents) if not one.exists()]
     for one in reversed(missing):
         one.mkdir(exist_ok=True)
-        _sync_folder(one.parent)
+        sync(one.parent)
 
 
 def _link(path: Path, link: Path) -> None:
@@ -364,16 +365,3 @@ def _link(path: Path, link: Path) -> None:
         if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.EMLINK, errno.ENOSYS):
             raise
         shutil.copyfile(path, link)
-
-
-def _sync_file(path: Path) -> None:
-    with path.open("rb") as stream:
-        os.fsync(stream.fileno())
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import duckdb
 
+from orchestration.durable import sync
 from orchestration.errors import RingfenceError
 from orchestration.settings import WarehousePaths
 from orchestration.sql import identifier, quoted
@@ -76,7 +77,7 @@ def publish(paths: WarehousePaths, sources: Iterable[Source], *, name: str, kept
     temporary = paths.snapshots / f"{_TEMPORARY_PREFIX}{name}.duckdb"
     try:
         tables = _copy(temporary, tuple(sources))
-        _sync(temporary)
+        sync(temporary)
         final = _put_in_place(paths, temporary, name)
     except (OSError, duckdb.Error) as error:
         reason = str(error).splitlines()[0]
@@ -187,19 +188,11 @@ def _verified(connection: duckdb.DuckDBPyConnection, database: str, schema: str)
     return contents
 
 
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 def _put_in_place(paths: WarehousePaths, temporary: Path, name: str) -> Path:
     final = paths.snapshots / f"ringfence_{name}.duckdb"
     temporary.chmod(0o444)
     temporary.replace(final)
-    _sync(paths.snapshots)
+    sync(paths.snapshots)
     link = paths.root / f"{_TEMPORARY_PREFIX}{name}"
     link.unlink(missing_ok=True)
     try:
@@ -209,7 +202,7 @@ def _put_in_place(paths: WarehousePaths, temporary: Path, name: str) -> Path:
     # Somebody may have opened the file for writing meanwhile: that log belongs to the file replaced now.
     _log_of(paths.published_file).unlink(missing_ok=True)
     link.replace(paths.published_file)
-    _sync(paths.root)
+    sync(paths.root)
     return final
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 import yaml
@@ -17,6 +17,7 @@ from orchestration.alerts.incidents import Category
 from orchestration.alerts.observing import categories_of
 from orchestration.checks import Severity
 from orchestration.errors import ConfigurationError
+from tests.support.configurations import models_in
 
 EVERYTHING: dict[str, Any] = {"channel": "webhook", "to": {"url": "https://h.example", "secret_variable": "S"}}
 
@@ -111,15 +112,8 @@ def test_every_check_that_is_watched_has_a_category() -> None:
 def _keys(model: type[BaseModel]) -> Iterator[str]:
     for name, field in model.model_fields.items():
         yield name
-        for part in _models(field.annotation):
+        for part in models_in(field.annotation):
             yield from _keys(part)
-
-
-def _models(annotation: object) -> Iterator[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation
-    for part in get_args(annotation):
-        yield from _models(part)
 
 
 def test_the_example_is_a_valid_file_with_every_key_and_every_channel() -> None:

@@ -258,7 +258,7 @@ def test_without_hard_links_files_are_copied(tmp_path: Path, monkeypatch: pytest
 
 def test_a_part_is_on_disk_before_a_checkpoint_names_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     synced: list[str] = []
-    sync, keep = delivery._sync_file, Delivery._keep
+    sync, keep = delivery.sync, Delivery._keep
 
     def noted(path: Path) -> None:
         sync(path)
@@ -268,7 +268,7 @@ def test_a_part_is_on_disk_before_a_checkpoint_names_it(tmp_path: Path, monkeypa
         assert {name for names in self.parts.values() for name in names} <= set(synced)
         keep(self, resume)
 
-    monkeypatch.setattr(delivery, "_sync_file", noted)
+    monkeypatch.setattr(delivery, "sync", noted)
     monkeypatch.setattr(Delivery, "_keep", kept)
     pull_day(SOURCE, tmp_path, DAY, CLOCK)
     assert len(synced) >= 3

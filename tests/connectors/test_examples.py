@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import get_args
 
 import pytest
 from pydantic import BaseModel
@@ -14,6 +13,7 @@ from orchestration.connectors.configuration import Source, load_sources
 from orchestration.connectors.examples import EXAMPLES, example
 from orchestration.connectors.kinds import KINDS
 from orchestration.errors import ConfigurationError
+from tests.support.configurations import models_in
 
 
 @pytest.fixture(scope="module")
@@ -31,15 +31,8 @@ def test_the_example_is_a_valid_file_with_every_kind(sources: tuple[Source, ...]
 def _keys(model: type[BaseModel]) -> Iterator[str]:
     for name, field in model.model_fields.items():
         yield field.alias or name
-        for part in _models(field.annotation):
+        for part in models_in(field.annotation):
             yield from _keys(part)
-
-
-def _models(annotation: object) -> Iterator[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation
-    for part in get_args(annotation):
-        yield from _models(part)
 
 
 @pytest.mark.parametrize("name", [kind.name for kind in KINDS])
