@@ -46,6 +46,8 @@ def connection() -> Iterator[duckdb.DuckDBPyConnection]:
 
 def _opened() -> duckdb.DuckDBPyConnection:
     opened = duckdb.connect()
+    # Arrow hands its batches to several threads as they come, and rows would be written in another order each time.
+    opened.execute("set threads = 1")
     opened.execute("set TimeZone = 'UTC'")
     opened.execute("set preserve_insertion_order = true")
     opened.execute("set enable_progress_bar = false")  # it would be printed among what a command says

@@ -163,12 +163,12 @@ def figures_compared(before: date, after: date) -> Question:
 def groups_compared(before: date, after: date) -> Question:
     """Gaps of two days by group, with their exact differences; a group that is missing on a day is null there."""
     return Question(
-        _groups_on("$before", "$after"),
+        _groups_on_both_days(),
         {"before": before, "after": after},
     )
 
 
-def _groups_on(before: str, after: str) -> str:
+def _groups_on_both_days() -> str:
     columns = "in_kind_group, liability, eligible_reserves, gap, gap_usd"
     moved = ", ".join(
         f"earlier.{name} as {name}_before, later.{name} as {name}_after, later.{name} - earlier.{name}"
@@ -177,8 +177,8 @@ def _groups_on(before: str, after: str) -> str:
     )
     return f"""
         select in_kind_group, {moved}
-        from (select {columns} from marts.fct_reserve_coverage_daily where as_of_date = {before}) as earlier
-        full join (select {columns} from marts.fct_reserve_coverage_daily where as_of_date = {after}) as later
+        from (select {columns} from marts.fct_reserve_coverage_daily where as_of_date = $before) as earlier
+        full join (select {columns} from marts.fct_reserve_coverage_daily where as_of_date = $after) as later
             using (in_kind_group)
         order by later.gap_usd - earlier.gap_usd nulls first, in_kind_group
     """

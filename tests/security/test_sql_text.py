@@ -93,6 +93,10 @@ REVIEWED: dict[str, set[str]] = {
     "orchestration/lake/publication.py": {
         "_last_run: table",
     },
+    # The page's own question, or a finding's evidence, asked over a connection that reads the published file alone.
+    "orchestration/explore/questions.py": {
+        "ask: question.sql",
+    },
     "orchestration/lake/tidying.py": {
         "_count: call",
     },
