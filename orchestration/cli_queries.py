@@ -24,6 +24,7 @@ WarehouseFolder = Annotated[Path, typer.Option("--warehouse", help="Folder of th
 def add_commands(app: typer.Typer) -> None:
     """Add them to the command line."""
     app.command()(query)
+    app.command("sql")(shell)
     app.command()(export)
 
 
@@ -59,6 +60,21 @@ def query(
         is_cut = print_result(connection, statement, chosen, most or None)
     if is_cut:
         typer.echo(f"these are the first {most:,} rows; --limit 0 shows all, --format csv too", err=True)
+
+
+def shell(warehouse: WarehouseFolder, verbose: Verbose = False) -> None:
+    """Ask the published warehouse questions in SQL, interactively; or run the SQL that standard input holds."""
+    from orchestration.reading.published import published_connection
+    from orchestration.settings import WarehousePaths, shell_history_file
+    from orchestration.shell.terminal import run_shell
+
+    folder = warehouse.resolve()
+    with published_connection(WarehousePaths(folder)) as connection:
+        run_shell(
+            connection,
+            shell_history_file(),
+            lambda: f"{folder}, read-only. SQL ends with a semicolon; .help says more.",
+        )
 
 
 def export(

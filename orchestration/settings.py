@@ -173,6 +173,13 @@ def from_environment(
     )
 
 
+def shell_history_file() -> Path:
+    """Where lines typed into the shell are kept: the user's folder for state (XDG), which isn't the warehouse's."""
+    state = os.environ.get("XDG_STATE_HOME", "")
+    folder = Path(state) if Path(state).is_absolute() else Path.home() / ".local" / "state"
+    return folder / "ringfence" / "sql_history"
+
+
 def memory_limit() -> str | None:
     """The limit of DuckDB's memory in this environment, as DuckDB writes it; None leaves it to DuckDB.
 

@@ -15,7 +15,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from orchestration.reading.published import QueryError, interruptible, query_error, require_one_statement
+from orchestration.reading.published import QueryError, interruptible, one_statement, query_error
 
 ROW_GROUP_ROWS = 100_000
 _NO_PARQUET_TYPE = (pa.types.is_interval, pa.types.is_null)
@@ -24,8 +24,8 @@ _NO_PARQUET_TYPE = (pa.types.is_interval, pa.types.is_null)
 def write_query(connection: duckdb.DuckDBPyConnection, sql: str, path: Path, limit: int | None = None) -> int:
     """Write the first rows of a query's result, or all; return how many. Raises QueryError if it can't be done."""
     try:
-        require_one_statement(connection, sql)
-        return interruptible(connection, lambda: _write_query(connection, sql, path, limit))
+        statement = one_statement(connection, sql)
+        return interruptible(connection, lambda: _write_query(connection, statement, path, limit))
     except duckdb.Error as error:
         raise query_error(connection, error, sql) from error
 

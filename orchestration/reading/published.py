@@ -119,9 +119,9 @@ def fetch_some(
     Raises QueryError, in one line, if it can't be run. Ctrl-C stops it, and nothing else.
     """
     try:
-        require_one_statement(connection, sql)
+        statement = one_statement(connection, sql)
         given = dict(parameters) if isinstance(parameters, Mapping) else list(parameters)
-        cursor = interruptible(connection, lambda: connection.execute(sql, given))
+        cursor = interruptible(connection, lambda: connection.execute(statement, given))
         columns = tuple(column[0] for column in cursor.description or ())
         values = cursor.fetchall() if limit is None else cursor.fetchmany(limit + 1)
     except duckdb.Error as error:
@@ -129,11 +129,13 @@ def fetch_some(
     return Rows(columns, tuple(values[:limit])), limit is not None and len(values) > limit
 
 
-def require_one_statement(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
-    """Raise QueryError if the text isn't one statement, and duckdb.Error if it is none."""
-    statements = len(connection.extract_statements(sql))
+def one_statement(connection: duckdb.DuckDBPyConnection, sql: str) -> str:
+    """The statement that the text is; raise QueryError if it isn't one, and duckdb.Error if it is none."""
+    statement = sql.lstrip()
+    statements = len(connection.extract_statements(statement))
     if statements != 1:
         raise QueryError(f"the query can't be run: it holds {statements} SQL statements; give one")
+    return statement
 
 
 def query_error(connection: duckdb.DuckDBPyConnection, error: duckdb.Error, sql: str) -> QueryError:

@@ -22,7 +22,8 @@ _SHOWN = 3
 def explained(error: duckdb.Error, sql: str, tables: Sequence[str] = ()) -> str:
     """DuckDB's message on one line, with the place in the SQL and names that are close to a wrong one.
 
-    ``tables`` are those that there are, with their schemas.
+    The SQL was run without blanks before it, after which DuckDB counts wrongly. ``tables`` are those that there are,
+    with their schemas.
     """
     text = str(error).strip()
     said = text.splitlines()[0].rstrip("!. ") if text else type(error).__name__
@@ -45,16 +46,16 @@ def _place(text: str, sql: str) -> str:
     found = _PLACE.search(text)
     if found is None:
         return ""
-    number, shown, blanks = int(found[1]), found[2], found[3]
-    at = len(blanks) - len(f"LINE {number}: ")
-    lines = sql.splitlines()
-    # DuckDB shows a long line in part, between dots.
-    part = shown.strip(".")
-    start = lines[number - 1].find(part) if part and 0 < number <= len(lines) else -1
-    if start < 0:
-        return f", in line {number}"
-    column = start + at - (len(shown) - len(shown.lstrip("."))) + 1
-    return f", at line {number}, column {column}"
+    number, shown = int(found[1]), found[2]
+    at = len(found[3]) - len(f"LINE {number}: ")
+    # DuckDB shows a long line in part, between dots, and doesn't always count the lines before the first word.
+    part = shown.strip(".").strip()
+    blanks = sql[: len(sql) - len(sql.lstrip())].split("\n")
+    for line, content in enumerate(sql.lstrip().split("\n"), start=1):
+        if line >= number and part and part in content:
+            column = content.find(part) + at - shown.find(part) + 1 + (len(blanks[-1]) if line == 1 else 0)
+            return f", at line {line + len(blanks) - 1}, column {column}"
+    return ""
 
 
 def _close_names(text: str, said: str, tables: Sequence[str]) -> list[str]:

@@ -24,6 +24,7 @@ PLAIN = (
     "publish",
     "report",
     "reading",
+    "shell",
     "warehouse",
     "pipeline",
     "lake",
