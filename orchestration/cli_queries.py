@@ -26,6 +26,7 @@ def add_commands(app: typer.Typer) -> None:
     app.command()(query)
     app.command("sql")(shell)
     app.command()(export)
+    app.command()(notebook)
 
 
 def query(
@@ -95,6 +96,13 @@ def export(
     with published_connection(WarehousePaths(warehouse.resolve())) as connection:
         exported = export_tables(connection, out, Choice(listed(tables), first, last))
     typer.echo(f"wrote {exported.rows:,} rows of {exported.tables} tables to {out} ({exported.files:,} files)")
+
+
+def notebook(verbose: Verbose = False) -> None:
+    """Print an example notebook for marimo, to work on in a copy."""
+    from importlib.resources import files
+
+    typer.echo(files("orchestration.notebooks").joinpath("solvency.py").read_text(encoding="utf-8"), nl=False)
 
 
 def _statement(sql: str | None, file: Path | None) -> str:
