@@ -49,10 +49,10 @@ from tests.support.small_exchange import write_landing
 
 WRITES_OR_SERVES_NAMES = {"asof", "explore", "export", "export-sources"}
 """Of the commands that show names, those that print none."""
-SHOWS_NAMES = {"findings", "query", "explain", "alerts list", "alerts show", *WRITES_OR_SERVES_NAMES}
+SHOWS_NAMES = {"findings", "query", "sql", "explain", "alerts list", "alerts show", *WRITES_OR_SERVES_NAMES}
 """Commands that are there to show whoever may read the warehouse what is in it."""
 TOUCHES_NO_WAREHOUSE = {
-    *("simulate", "demo", "dev", "import claims-schedule", "bench detection", "bench speed", "rebuild"),
+    *("simulate", "demo", "dev", "notebook", "import claims-schedule", "bench detection", "bench speed", "rebuild"),
     *("sources example", "sources check", "sources list", "metrics serve", "metrics list"),
     *(f"alerts {command}" for command in ("watch", "test", "ack", "silence", "resend", "example")),
 }
@@ -156,6 +156,8 @@ def _tell(told: Story, landing: Path, alerts: Path, patch: pytest.MonkeyPatch) -
     told.say("disk", "disk", *warehouse)
     told.say("findings", "findings", *warehouse, "--format", "csv")
     told.say("query", "query", *warehouse, "from marts.dim_account")
+    with patch("sys.stdin", io.StringIO("from marts.dim_account;")):
+        told.say("sql", "sql", *warehouse)
     told.say("asof", "asof", *warehouse, "--date", BAD, "--published-by", "2100-01-01", "--format", "csv")
     told.say("explain", "explain", "undeclared_affiliates", *warehouse, "--date", BAD, "--subject", NAMES["c2"])
     told.say("metrics write", "metrics", "write", *warehouse, "--file", str(told.root / "said" / "ringfence.prom"))
