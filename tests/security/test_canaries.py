@@ -156,7 +156,8 @@ def _tell(told: Story, landing: Path, alerts: Path, patch: pytest.MonkeyPatch) -
     told.say("disk", "disk", *warehouse)
     told.say("findings", "findings", *warehouse, "--format", "csv")
     told.say("query", "query", *warehouse, "from marts.dim_account")
-    with patch("sys.stdin", io.StringIO("from marts.dim_account;")):
+    with patch.context() as piped:
+        piped.setattr("sys.stdin", io.StringIO("from marts.dim_account;"))
         told.say("sql", "sql", *warehouse)
     told.say("asof", "asof", *warehouse, "--date", BAD, "--published-by", "2100-01-01", "--format", "csv")
     told.say("explain", "explain", "undeclared_affiliates", *warehouse, "--date", BAD, "--subject", NAMES["c2"])
