@@ -5,7 +5,8 @@ What belongs here: asking. What doesn't: which questions there are (``solvency``
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,9 +51,10 @@ class Answer:
         return dict(zip(self.rows.columns, self.rows.values[number], strict=True))
 
 
-def _run(cursor: duckdb.DuckDBPyConnection, sql: str, question: Question) -> duckdb.DuckDBPyConnection:
+@contextmanager
+def _answering() -> Iterator[None]:
     try:
-        return cursor.execute(sql, dict(question.parameters or {}))
+        yield
     except duckdb.Error as error:
         raise QueryError(f"the published file can't answer: {first_line(error)}") from error
 
@@ -64,15 +66,14 @@ def _limited(question: Question, limit: int) -> str:
 
 def ask(cursor: duckdb.DuckDBPyConnection, question: Question, limit: int = ROWS_SHOWN) -> Answer:
     """The first rows of the answer, and a count of all if there are more. Raises QueryError if it can't be had."""
-    try:
-        found = _run(cursor, _limited(question, limit + 1), question)
+    parameters = dict(question.parameters or {})
+    with _answering():
+        found = cursor.execute(_limited(question, limit + 1), parameters)
         columns = tuple(column[0] for column in found.description or ())
         values = tuple(found.fetchall())
         if len(values) <= limit:
             return Answer(Rows(columns, values), len(values))
-        (number,) = _run(cursor, f"select count(*) from (\n{question.sql}\n)", question).fetchall()[0]
-    except duckdb.Error as error:
-        raise QueryError(f"the published file can't answer: {first_line(error)}") from error
+        (number,) = cursor.execute(f"select count(*) from (\n{question.sql}\n)", parameters).fetchall()[0]
     return Answer(Rows(columns, values[:limit]), int(number))
 
 
@@ -89,8 +90,6 @@ def ask_for_all(cursor: duckdb.DuckDBPyConnection, question: Question) -> list[R
 
 def ask_for_table(cursor: duckdb.DuckDBPyConnection, question: Question) -> pa.Table:
     """As much of the answer as a file holds, with the types of the database: decimals stay exact."""
-    try:
+    with _answering():
         sql = _limited(question, ROWS_DOWNLOADED)
         return cursor.sql(sql, params=dict(question.parameters or {})).to_arrow_table()
-    except duckdb.Error as error:
-        raise QueryError(f"the published file can't answer: {first_line(error)}") from error

@@ -25,6 +25,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from orchestration.durable import sync
 from orchestration.errors import ConfigurationError, RingfenceError
 from orchestration.reading.output import plain
 from orchestration.reading.parquet import ROW_GROUP_ROWS, require_types, write_batches
@@ -165,7 +166,7 @@ def _file(folder: Path, place: Path, schema: pa.Schema, batches: Iterator[pa.Rec
     rows = write_batches(schema, batches, path)
     with path.open("rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
-        os.fsync(stream.fileno())
+    sync(path)
     name = path.relative_to(folder).as_posix()
     return {"path": name, "rows": rows, "bytes": path.stat().st_size, "sha256": digest}
 
