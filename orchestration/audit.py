@@ -60,7 +60,7 @@ _FINDING_COLUMNS = """
     asset | varchar | asset concerned; null if the finding is not about one
     observed | varchar | what is, as text with exact amounts
     expected | varchar | what should be, as text with exact amounts
-    impact_usd | decimal(38,8) | money at stake in USD, never negative; null if unpriced
+    impact_usd | decimal(38,8) | money at stake; USD, zero or more; null if unpriced
     message | varchar not null | one sentence for a person on call
     evidence | varchar | query on marts or audit that returns the rows behind the finding
     first_seen_on | date not null | first day of the unbroken run of days with this check, subject and asset
@@ -70,14 +70,15 @@ _FINDING_COLUMNS = """
 TABLES: tuple[AuditTable, ...] = (
     _table(
         "run",
-        "Grain: one row per run of the pipeline. Wall-clock times are kept here only; no figure depends on them.",
+        "What ran, and how it ended. Grain: one row per run of the pipeline. Additive: nothing. Wall-clock times are"
+        " kept here only; no figure depends on them.",
         """
         run_id | varchar primary key | identifier of the run; Dagster's own
         started_at | timestamp not null | wall clock, UTC, put after all of the runs before if the clock was put back
         finished_at | timestamp | wall clock, UTC; null while running, or if the run was killed
         published_at | timestamp | wall clock, UTC, when its figures were handed over to be published; null if none were
         status | varchar not null | running, passed, failed_checks, failed_integrity, error or killed
-        exit_status | integer | exit status of the command line: 0, 3, 4 or 1; null while running or if killed
+        exit_status | integer | exit status of the command line, a code: 0, 3, 4 or 1; null while running or if killed
         first_date | date not null | first day that the run was asked for
         last_date | date not null | last day that the run was asked for
         knowledge_at | timestamp not null | rows known at or after this moment don't exist for the run, UTC
@@ -90,26 +91,30 @@ TABLES: tuple[AuditTable, ...] = (
     ),
     _table(
         "load",
-        "Grain: one row per run and file that the run read, because its partition was new or had changed.",
+        "What was read from the landing zone. Grain: one row per run and file that the run read, because its partition"
+        " was new or had changed. Additive: rows and bytes over files, those of the last accepted load of each.",
         """
         run_id | varchar not null | run that read the file
         table_name | varchar not null | table of the landing contract
         partition_date | date | day of the batch; null for reference tables
         source_file | varchar not null | path relative to the landing zone
         sha256 | varchar not null | digest of the file's bytes
-        rows | bigint not null | rows read from the file, header not counted
-        bytes | bigint not null | size of the file
-        modified_ns | bigint not null | time of the file's last change, nanoseconds since 1970; a cheap sign of change
+        rows | bigint not null | rows read from the file, header not counted; a count, zero or more
+        bytes | bigint not null | size of the file; bytes, zero or more
+        modified_ns | bigint not null | time of the file's last change, a cheap sign of change; \
+nanoseconds since 1970, signed
         outcome | varchar not null | pending until the entry gate, then accepted or discarded; gone: an accepted file \
 left the landing zone and took no row along; abandoned: the run was killed; \
 superseded: accepted into an older build file
-        load_number | bigint not null | order of the loads; the last accepted or gone one of a file counts
+        load_number | bigint not null | order of the loads, counted from 1; \
+the last accepted or gone one of a file counts
         """,
         "primary key (run_id, source_file)",
     ),
     _table(
         "notice",
-        "Grain: one row per run and thing that the run left out, or set aside, without calling the delivery wrong.",
+        "What was left out. Grain: one row per run and thing that the run left out, or set aside, without calling the"
+        " delivery wrong. Additive: nothing; no amounts.",
         """
         run_id | varchar not null | run that did so
         table_name | varchar | table of the landing contract; null if it lay outside every table's folder
@@ -118,7 +123,8 @@ superseded: accepted into an older build file
     ),
     _table(
         "check_result",
-        "Grain: one row per run, stage, check and object checked.",
+        "What was checked, and how it came out. Grain: one row per run, stage, check and object checked. Additive:"
+        " nothing; checks look at the same rows.",
         """
         run_id | varchar not null | run that evaluated the check
         stage | varchar not null | entry (before rows are accepted) or exit (before marts are published)
@@ -128,25 +134,28 @@ superseded: accepted into an older build file
         severity | varchar not null | critical or warning
         success | boolean not null | whether nothing failed
         is_error | boolean not null | whether the check itself failed to run; such a check never counts as passed
-        rows_checked | bigint | rows the check looked at; null if it counts none
-        unexpected | bigint | failing rows or subjects; null if it counts none
+        rows_checked | bigint | rows the check looked at; a count, zero or more; null if it counts none
+        unexpected | bigint | failing rows or subjects; a count, zero or more; null if it counts none
         observed | varchar | what was found, as text with exact amounts
         """,
     ),
     _table(
         "finding",
-        "Findings that stand: one row per check, subject, asset and day, as known at the latest run.",
+        "Findings that stand, as known at the latest run. Grain: one row per check, subject, asset and day. Additive:"
+        " nothing; several checks may find the same money, and a finding stands on each of its days.",
         _FINDING_COLUMNS,
     ),
     _table(
         "finding_log",
-        "Append-only history of findings. Grain: one row per run and finding raised, changed or withdrawn.",
+        "Append-only history of findings. Grain: one row per run and finding raised, changed or withdrawn. Additive:"
+        " nothing.",
         "logged_by_run_id | varchar not null | run that wrote the row\n"
         "action | varchar not null | raised, changed or withdrawn\n" + _FINDING_COLUMNS.strip(),
     ),
     _table(
         "source_row",
-        "Landing rows behind findings on entries, transfers, transactions and rows, as they arrived.",
+        "Landing rows behind findings and restatements, as they arrived. Grain: one row per table, key and place in a"
+        " file. Additive: nothing.",
         """
         source_table | varchar not null | table of the landing contract
         row_key | varchar not null | key of the row; parts of a composite key are joined by |
@@ -160,7 +169,7 @@ superseded: accepted into an older build file
         "finding_source",
         "Accepted rows behind the findings that stand, the largest first. Grain: one row per finding and landing row"
         " shown for it; their content is in audit.source_row, their files in audit.load. Integrity findings name"
-        " their rows in their evidence instead.",
+        " their rows in their evidence instead. Additive: nothing; one row may stand behind several findings.",
         """
         as_of_date | date not null | day of the finding
         check_name | varchar not null | check of the finding
@@ -168,29 +177,34 @@ superseded: accepted into an older build file
         subject_id | varchar not null | subject of the finding
         asset | varchar | asset of the finding; null if it is not about one
         source_table | varchar not null | table of the landing contract
-        position | bigint not null | place among the rows of that table behind the finding, 1 for the largest
+        position | bigint not null | place among the rows of that table behind the finding, counted from 1, the largest
         row_key | varchar not null | key of the row; parts of a composite key are joined by |
         source_file | varchar not null | file the row was accepted from, relative to the landing zone
         source_row | bigint not null | row in that file, counted from 1, a header not counted
-        size | decimal(38,18) | what the order goes by, zero or more: units moved or held, USD of a volume or limit
-        rows_in_all | bigint not null | rows of that table behind the finding, those not kept included
+        size | decimal(38,18) | what the order goes by; units moved or held, or USD of a volume or limit; \
+zero or more; null if rows have no size
+        rows_in_all | bigint not null | rows of that table behind the finding, those not kept included; \
+a count, above zero
         """,
     ),
     _table(
         "published_figure",
-        "Append-only record of published figures: a row is added when a run publishes another value than the last."
-        " int_restatement__figure_change says which figures are kept. Nothing adds up.",
+        "What was said, append-only. Grain: one row per run, day, table, figure and subject whose value is another than"
+        " the one last published. Additive: nothing. int_restatement__figure_change says which figures are kept.",
         """
-        entry_number | bigint not null | position in this record; of two statements the higher was made later
+        entry_number | bigint not null | position in this record, counted from 1; \
+of two statements the higher was made later
         run_id | varchar not null | run that published the figure
         knowledge_at | timestamp not null | knowledge time of that run, UTC
         as_of_date | date not null | day that the figure is about
         source_table | varchar not null | table of schema marts that the figure stands in
         figure | varchar not null | column of that table
         subject | varchar not null | rest of the table's key, such as the in-kind group; exchange if there is none
-        amount | decimal(38,18) | value published; null if it was unknown, or is no longer there
+        amount | decimal(38,18) | value published, in the unit of the figure (see its column), signed; \
+null if it was unknown, or is no longer there
         published_at | timestamp | wall clock, UTC, when that run handed its figures over to be published
-        previous_entry_number | bigint | the statement that this one replaces; null if nothing was said before
+        previous_entry_number | bigint | the statement that this one replaces, counted from 1; \
+null if nothing was said before
         is_restatement | boolean | whether the day, or the whole month, had been published before
         """,
     ),
@@ -198,24 +212,26 @@ superseded: accepted into an older build file
         "restatement_source",
         "Accepted rows behind restatements, the largest first, ten of each landing table. Append-only. Grain: one row"
         " per restating run, day, table, subject and landing row; it stands for every figure of that subject that moved"
-        " (marts.fct_restatement). Contents are in audit.source_row, files in audit.load. Sizes add up to nothing.",
+        " (marts.fct_restatement). Contents are in audit.source_row, files in audit.load. Additive: nothing.",
         """
         run_id | varchar not null | run that published the restatement
         as_of_date | date not null | day restated; first day of the month for monthly figures
         restated_table | varchar not null | table of schema marts that was restated
         subject | varchar not null | subject restated, as in published_figure
         source_table | varchar not null | table of the landing contract
-        position | bigint not null | place among the rows of that table, 1 for the largest
+        position | bigint not null | place among the rows of that table, counted from 1, the largest
         row_key | varchar not null | key of the row; parts of a composite key are joined by |
         source_file | varchar not null | file the row was accepted from, relative to the landing zone
         source_row | bigint not null | row in that file, counted from 1, a header not counted
-        size | decimal(38,18) | units moved or held, zero or more; null if rows have no size
-        rows_in_all | bigint not null | rows of that table behind the restatement, those not kept included
+        size | decimal(38,18) | what the order goes by; units moved or held, zero or more; null if rows have no size
+        rows_in_all | bigint not null | rows of that table behind the restatement, those not kept included; \
+a count, above zero
         """,
     ),
     _table(
         "policy",
-        "Grain: one row per run and setting of the policy that was in force.",
+        "What was in force. Grain: one row per run and setting of the policy; an item of a list or map is a row of its"
+        " own. Additive: nothing; values are text.",
         """
         run_id | varchar not null | run that the policy was in force for
         policy_hash | varchar not null | sha256 of the whole policy
