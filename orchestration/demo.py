@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from orchestration import progress
+from orchestration.ending import RunResult
 from orchestration.errors import ConfigurationError
 from orchestration.reading.published import fetch, published_connection
 from orchestration.reading.summary import summary_lines
 from orchestration.runner import run_days
 from orchestration.settings import WarehousePaths, from_environment
-from orchestration.simulate import simulate
+from orchestration.simulate import SimulationSummary, simulate
 
 SCENARIO = "collapse"
 ACCOUNTS = 300
@@ -55,7 +56,12 @@ def run_demo(out: Path) -> list[str]:
     simulation = simulate(SCENARIO, out / "landing", accounts=ACCOUNTS, seed=SEED)
     settings = from_environment(landing=out / "landing", warehouse=out / "warehouse")
     result = run_days(settings, simulation.first_date, simulation.last_date)
+    return demo_lines(simulation, settings.paths, result)
+
+
+def demo_lines(simulation: SimulationSummary, paths: WarehousePaths, result: RunResult) -> list[str]:
+    """What there is to tell of a made-up exchange and what was found in it, line by line."""
     days = (simulation.first_date, simulation.last_date)
-    summary = summary_lines(settings.paths, result, *days, names_all=True)
-    told = f"{simulation.entries:,} ledger entries of a made-up exchange, {simulation.first_date} to "
-    return [f"{told}{simulation.last_date}", "", *summary, "", *_planted_lines(simulation.truth, settings.paths)]
+    summary = summary_lines(paths, result, *days, names_all=True)
+    told = f"{simulation.entries:,} ledger entries of a made-up exchange, {days[0]} to {days[1]}"
+    return [told, "", *summary, "", *_planted_lines(simulation.truth, paths)]

@@ -1,4 +1,4 @@
-"""From an exchange's own PostgreSQL to the first finding, by the example's files and the README's commands."""
+"""From an exchange's own PostgreSQL to the first finding, by the example's files and the commands of SOURCES.md."""
 
 from __future__ import annotations
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import re
 import shlex
 import subprocess
 import sys
@@ -15,10 +14,11 @@ import pytest
 from orchestration import cli
 from orchestration.reading import parquet
 from orchestration.settings import environment_of_same_imports
+from tests.guide.pages import blocks as page_blocks
 from tests.support.published import PublishedWarehouse
 
 RECIPES = Path(parquet.__file__).with_name("RECIPES.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", RECIPES, re.MULTILINE | re.DOTALL)
+BLOCKS = page_blocks(RECIPES)
 
 
 @pytest.fixture(scope="module")
@@ -30,12 +30,11 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def blocks(kind: str) -> list[str]:
-    return [text for language, text in BLOCKS if language == kind]
+    return [block.text for block in BLOCKS if block.language == kind]
 
 
 def test_every_block_is_of_a_kind_that_is_run_here() -> None:
-    assert {language for language, _ in BLOCKS} == {"bash", "python", "sql"}
-    assert RECIPES.count("```") == 2 * len(BLOCKS)
+    assert {block.language for block in BLOCKS} == {"bash", "python", "sql"}
 
 
 def run(line: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> str:

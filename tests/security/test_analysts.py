@@ -145,8 +145,8 @@ def test_a_folder_without_a_warehouse_is_named(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_readme_shows_analysts_this_way() -> None:
-    text = " ".join((REPOSITORY / "README.md").read_text(encoding="utf-8").split())
+def test_the_recipes_show_analysts_this_way() -> None:
+    text = " ".join((REPOSITORY / "orchestration" / "reading" / "RECIPES.md").read_text(encoding="utf-8").split())
     assert "from orchestration.reading.published import open_published" in text
     statements = "set enable_external_access = false; set lock_configuration = true"
     assert f'duckdb -readonly -cmd "{statements}"' in text

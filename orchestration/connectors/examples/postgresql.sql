@@ -1,4 +1,4 @@
--- A small exchange's own database, with names of its own, for the five-minute path that the README shows: two days in
+-- A small exchange's own database, with names of its own, for the five-minute path that SOURCES.md shows: two days in
 -- which an affiliate that may go negative buys a customer's bitcoin with money that it doesn't have, and withdraws it.
 --   createdb exchange && psql exchange -f orchestration/connectors/examples/postgresql.sql
 create schema exchange;
