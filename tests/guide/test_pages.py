@@ -11,6 +11,7 @@ from tests.guide.exchange import GUIDE, PICTURES, README, TOUR, ExchangeShell, e
 from tests.guide.pages import Block, Command, Shell, blocks, commands, generated_parts, with_generated, with_outputs
 from tests.guide.pictures import drawn, texts
 
+REMEDY = "if this is as it should be, write the pages anew: python -m tests.guide.refresh"
 SHOWN = {page: page.read_text(encoding="utf-8") for page in (TOUR, README)}
 
 
@@ -34,7 +35,7 @@ def test_the_tour_has_ten_steps_and_each_shows_what_it_says() -> None:
 def test_the_tour_s_commands_print_what_it_shows(shell: ExchangeShell) -> None:
     """First of all: it makes the exchange that the others look at."""
     for command in console(TOUR):
-        assert shell.run(command.line) == command.output, command.line
+        assert shell.run(command.line) == command.output, f"{command.line}\n{REMEDY}"
     assert (shell.folder / "solvency.html").stat().st_size > 50_000
 
 
@@ -42,7 +43,7 @@ def test_the_readme_s_commands_print_what_it_shows(shell: ExchangeShell) -> None
     shown = console(README)
     assert any(command.line.startswith("make demo") for command in shown)
     for command in shown:
-        assert shell.run(command.line) == command.output, command.line
+        assert shell.run(command.line) == command.output, f"{command.line}\n{REMEDY}"
 
 
 def test_the_pictures_are_the_report_s(shell: ExchangeShell) -> None:
