@@ -30,6 +30,9 @@
     {%- set relation = this.incorporate(type='view') -%}
     {{ drop_relation_of_other_type(relation) }}
     {% call statement('main') -%}
+        {% if config.get('contract').enforced %}
+            {{ get_assert_columns_equivalent(sql) }}
+        {% endif %}
         create or replace view {{ relation }} as (
             {{ sql }}
         );

@@ -111,8 +111,12 @@ def _copy(target: Path, sources: tuple[Source, ...]) -> tuple[TableContent, ...]
         for file, alias in aliases.items():
             connection.execute(f"attach {quoted(str(file))} as {alias} (read_only)")
         connection.execute(f"attach {quoted(str(target))} as target (storage_version {quoted(STORAGE_VERSION)})")
+        connection.execute("use target")
         for source in sources:
-            _copy_schema(connection, aliases[source.file], source.schema)
+            _copy_tables(connection, aliases[source.file], source.schema)
+        for source in sources:  # a view may read tables of another schema
+            _copy_views(connection, aliases[source.file], source.schema)
+            _copy_column_comments(connection, aliases[source.file], source.schema)
         connection.execute("use memory")
         connection.execute("checkpoint target")
         connection.execute("detach target")
@@ -133,8 +137,7 @@ def _tables(connection: duckdb.DuckDBPyConnection, database: str, schema: str) -
     ).fetchall()
 
 
-def _copy_schema(connection: duckdb.DuckDBPyConnection, database: str, schema: str) -> None:
-    connection.execute("use target")
+def _copy_tables(connection: duckdb.DuckDBPyConnection, database: str, schema: str) -> None:
     connection.execute(f"create schema if not exists target.{identifier(schema)}")
     for table, definition, comment in _tables(connection, database, schema):
         place = f"target.{identifier(schema)}.{identifier(table)}"
@@ -142,15 +145,6 @@ def _copy_schema(connection: duckdb.DuckDBPyConnection, database: str, schema: s
         connection.execute(f"insert into {place} from {database}.{identifier(schema)}.{identifier(table)}")
         if comment is not None:
             connection.execute(f"comment on table {place} is {quoted(comment)}")
-    _copy_views(connection, database, schema)
-    columns = connection.execute(
-        "select table_name, column_name, comment from duckdb_columns()"
-        " where database_name = ? and schema_name = ? and comment is not null order by all",
-        [database, schema],
-    ).fetchall()
-    for table, column, comment in columns:
-        place = f"target.{identifier(schema)}.{identifier(table)}.{identifier(column)}"
-        connection.execute(f"comment on column {place} is {quoted(comment)}")
 
 
 def _copy_views(connection: duckdb.DuckDBPyConnection, database: str, schema: str) -> None:
@@ -164,6 +158,17 @@ def _copy_views(connection: duckdb.DuckDBPyConnection, database: str, schema: st
         if comment is not None:
             place = f"target.{identifier(schema)}.{identifier(view)}"
             connection.execute(f"comment on view {place} is {quoted(comment)}")
+
+
+def _copy_column_comments(connection: duckdb.DuckDBPyConnection, database: str, schema: str) -> None:
+    columns = connection.execute(
+        "select table_name, column_name, comment from duckdb_columns()"
+        " where database_name = ? and schema_name = ? and comment is not null order by all",
+        [database, schema],
+    ).fetchall()
+    for table, column, comment in columns:
+        place = f"target.{identifier(schema)}.{identifier(table)}.{identifier(column)}"
+        connection.execute(f"comment on column {place} is {quoted(comment)}")
 
 
 def _content(connection: duckdb.DuckDBPyConnection, database: str, schema: str, table: str) -> TableContent:

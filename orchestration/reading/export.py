@@ -48,7 +48,10 @@ class ExportError(RingfenceError):
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Which tables, as ``marts``, ``marts.dim_entity`` or ``dim_entity``, and which days."""
+    """Which tables, as ``marts``, ``marts.dim_entity`` or ``dim_entity``, and which days.
+
+    A schema stands for its tables; a view, which says the same in other words, has to be named.
+    """
 
     tables: tuple[str, ...] = ("marts",)
     first: date | None = None
@@ -59,6 +62,7 @@ class Choice:
 class _Table:
     schema: str
     name: str
+    is_view: bool
     columns: tuple[str, ...]
 
     @property
@@ -118,16 +122,21 @@ def _publication(connection: duckdb.DuckDBPyConnection) -> dict[str, Any]:
 
 def _chosen(connection: duckdb.DuckDBPyConnection, names: Sequence[str]) -> list[_Table]:
     there = [
-        _Table(schema, name, tuple(columns))
-        for schema, name, columns in fetch(
+        _Table(schema, name, is_view, tuple(columns))
+        for schema, name, is_view, columns in fetch(
             connection,
-            "select table_schema, table_name, list(column_name order by ordinal_position)"
-            " from information_schema.columns where table_schema in ('marts', 'audit') group by all order by all",
+            "select table_schema, table_name, table_type = 'VIEW', list(column_name order by ordinal_position)"
+            " from information_schema.tables natural join information_schema.columns"
+            " where table_schema in ('marts', 'audit') group by all order by all",
         ).values
     ]
     chosen: dict[str, _Table] = {}
     for name in names:
-        found = [table for table in there if name in (table.schema, table.name, table.full_name)]
+        found = [
+            table
+            for table in there
+            if name in (table.name, table.full_name) or (name == table.schema and not table.is_view)
+        ]
         if not found:
             raise ConfigurationError(_no_such_table(name, there))
         chosen |= {table.full_name: table for table in found}

@@ -62,10 +62,19 @@ class ReportContent:
         return first
 
 
+NEWEST_MART = "fct_affiliate_balance_daily"
+"""The mart that came last among those a report reads: a publication with it has all."""
+
+
 def _solvency(connection: duckdb.DuckDBPyConnection, day: date | None) -> Row:
     """The row of a day, or of the latest one."""
     if not has_table(connection, "marts", "fct_solvency_daily"):
         raise ConfigurationError("no day was ever published in this warehouse; see 'ringfence findings' for the reason")
+    if not has_table(connection, "marts", NEWEST_MART):
+        raise ConfigurationError(
+            f"this warehouse was published by an older version, without marts.{NEWEST_MART}; run its latest day again,"
+            " or 'ringfence rebuild', and then ask for the report"
+        )
     first, last = fetch(connection, "select min(as_of_date), max(as_of_date) from marts.fct_solvency_daily").values[0]
     rows = fetch_rows(connection, "select * from marts.fct_solvency_daily where as_of_date = ?", (day or last,))
     if not rows:

@@ -5,11 +5,8 @@ What belongs here: the formula and its assumptions. What doesn't: how it is draw
 With the price of every own token at a factor *f* of the day's, and everything else as it was:
 
 - owed, eligible, shortfall and the group's assets: the part in other assets + *f* × the part in own tokens;
-- affiliates' exposure, entity by entity: at most ``min(borrowing, uncollateralised + (1 − f) × own tokens among the
-  collateral, at what they would fetch)``. What they fetch falls in step with the price: as deep a market, in tokens.
-
-Which account holds which collateral isn't published, so the last figure is a bound: it takes all of an entity's own
-tokens for collateral of what it owes.
+- affiliates' exposure, account by account: ``max(0, borrowing − collateral after haircut)`` with *f* × the part of
+  either that is own tokens. What they fetch falls in step with the price: as deep a market, in tokens.
 """
 
 from __future__ import annotations
@@ -32,8 +29,6 @@ ASSUMPTIONS = (
     "Nobody withdraws, nobody is liquidated, and no new collateral is posted.",
     "Own tokens among affiliates' collateral count at what they would fetch, which falls in step with their price:"
     " the market stays as deep in tokens.",
-    "Affiliates' exposure is an upper bound: all own tokens that an affiliate holds are taken for collateral of what it"
-    " owes, since the marts publish them by entity and not by account.",
 )
 
 _TOKENS = """
@@ -69,10 +64,15 @@ _PARTS = """
 """
 
 _AFFILIATES = """
-    select gross_borrowing_usd as borrowing, uncollateralised_usd as uncollateralised,
-        collateral_liquidation_usd - (collateral_mark_usd - own_token_collateral_usd) as own_tokens
-    from marts.fct_affiliate_exposure_daily
+    select
+        coalesce(sum(-value_usd) filter (balance < 0 and not is_own_token), 0) as borrowing,
+        coalesce(sum(-value_usd) filter (balance < 0 and is_own_token), 0) as own_token_borrowing,
+        coalesce(sum(collateral_haircut_usd) filter (not is_own_token), 0) as collateral,
+        coalesce(sum(collateral_haircut_usd) filter (is_own_token), 0) as own_token_collateral
+    from marts.fct_affiliate_balance_daily
     where as_of_date = ?
+    group by account_id
+    having min(balance) < 0
 """
 
 _ZERO = Decimal(0)
@@ -114,14 +114,13 @@ def _step(factor: Decimal, parts: dict[str, tuple[Decimal, Decimal]], affiliates
         "in_kind_shortfall_usd": at("short"),
         "group_assets_usd": assets,
         "group_assets_ratio": _ratio(assets, owed),
-        "affiliate_uncollateralised_at_most_usd": sum((_exposure(factor, row) for row in affiliates), _ZERO),
+        "affiliate_uncollateralised_usd": sum((_exposure(factor, account) for account in affiliates), _ZERO),
     }
 
 
-def _exposure(factor: Decimal, affiliate: Row) -> Decimal:
-    lost = (1 - factor) * (affiliate["own_tokens"] or _ZERO)
-    borrowing, uncollateralised = affiliate["borrowing"] or _ZERO, affiliate["uncollateralised"] or _ZERO
-    return min(borrowing, uncollateralised + lost)
+def _exposure(factor: Decimal, account: Row) -> Decimal:
+    borrowing = account["borrowing"] + factor * account["own_token_borrowing"]
+    return max(_ZERO, borrowing - account["collateral"] - factor * account["own_token_collateral"])
 
 
 def _ratio(part: Decimal, whole: Decimal) -> Decimal | None:

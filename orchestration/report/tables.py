@@ -153,7 +153,7 @@ TABLES: dict[str, tuple[Column, ...]] = {
         Column("Missing in kind, USD", "in_kind_shortfall_usd"),
         Column("All that the group holds, USD", "group_assets_usd"),
         Column("of what is owed", "group_assets_ratio", "percent"),
-        Column("Affiliates beyond collateral, at most, USD", "affiliate_uncollateralised_at_most_usd"),
+        Column("Affiliates beyond collateral, USD", "affiliate_uncollateralised_usd"),
     ),
     "snapshot": (
         Column("Group", "in_kind_group", "text"),

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from orchestration.pipeline.direct import run_directly
-from orchestration.rebuild import SAID_BEFORE, content_sha256
+from orchestration.rebuild import content_sha256, rebuilt_marts
 from orchestration.settings import Settings
 from orchestration.warehouse.build_file import build_connection
 from orchestration.warehouse.compiled import compiled_project
@@ -27,9 +27,7 @@ SEEDS_OF_QUIET_LAST_DAYS = (16, 17, 18, 20)
 """On the last of their four days nobody is registered anew, so that it continues what was built."""
 
 OPTIONAL = ("wallet_transfers", "market_depth", "token_supply", "open_positions", "reported_figures")
-MARTS = [
-    model.name for model in compiled_project().values() if model.schema == "marts" and model.name not in SAID_BEFORE
-]
+MARTS = rebuilt_marts()
 KEPT = [model.place for model in compiled_project().values() if model.continued_sql is not None]
 
 

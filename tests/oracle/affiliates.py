@@ -98,6 +98,34 @@ class Affiliates:
         exposure.credit_line = self.credit_line(account, day)
         return exposure
 
+    def balance_rows(self, day: date) -> list[Row]:
+        """fct_affiliate_balance_daily: balances of affiliates' accounts, but for what lies in suspense."""
+        rows = []
+        for (account, asset), balance in sorted(self.ledger.balances(day).items()):
+            is_suspense = self.relations.account_class(account) == "suspense"
+            if self.relations.account(account, day) != "affiliate" or (is_suspense and balance > 0):
+                continue
+            price = self.prices.usd(asset, day)
+            collateral, after_haircut, liquidation = value_usd(max(balance, ZERO), price), None, None
+            if price is not None:
+                after_haircut = self.equities.after_haircut_usd(balance, asset, day) if balance > 0 else ZERO
+                liquidation = self.tokens.liquidation_value_usd(balance, asset, day) if balance > 0 else ZERO
+            rows.append(
+                {
+                    "as_of_date": day,
+                    "account_id": account,
+                    "entity_id": self.relations.accounts[account]["entity_id"],
+                    "asset": asset,
+                    "balance": balance,
+                    "is_own_token": self.tokens.is_own(asset, day),
+                    "value_usd": value_usd(balance, price),
+                    "collateral_mark_usd": collateral if balance > 0 else ZERO,
+                    "collateral_haircut_usd": after_haircut if balance > 0 else ZERO,
+                    "collateral_liquidation_usd": liquidation if balance > 0 else ZERO,
+                }
+            )
+        return rows
+
     def credit_line(self, account: str, day: date) -> Decimal:
         """The most that the account's credit lines add up to at one moment of the day."""
         lines = [row for row in self.privileges(account, day) if row["privilege"] == "credit_line"]

@@ -19,8 +19,10 @@ KEYS: dict[str, tuple[str, ...]] = {
     "fct_reserve_coverage_daily": ("as_of_date", "in_kind_group"),
     "fct_customer_liability_daily": ("as_of_date", "asset", "relation"),
     "fct_negative_balance_daily": ("as_of_date", "account_id", "asset"),
+    "fct_negative_balance_period": ("account_id", "asset", "from_date"),
     "fct_reserve_exclusion_daily": ("as_of_date", "wallet_id", "asset", "reason"),
     "fct_affiliate_exposure_daily": ("as_of_date", "entity_id"),
+    "fct_affiliate_balance_daily": ("as_of_date", "account_id", "asset"),
     "fct_revenue_daily": (
         "revenue_date",
         "revenue_type",

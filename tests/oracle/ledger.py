@@ -73,6 +73,35 @@ class Ledger:
         """B at the end of the day."""
         return self.balances_before(day_end(day))
 
+    def negative_periods(self) -> list[Row]:
+        """fct_negative_balance_period: uninterrupted days below zero, and the entry that began them."""
+        days: dict[tuple[str, str], dict[date, list[Row]]] = defaultdict(lambda: defaultdict(list))
+        for entry in sorted(self.entries, key=lambda entry: (entry["effective_at"], entry["entry_id"])):
+            days[entry["account_id"], entry["asset"]][entry["effective_at"].date()].append(entry)
+        rows: list[Row] = []
+        for (account, asset), history in sorted(days.items()):
+            balance = ZERO
+            period: Row | None = None
+            for day, entries in history.items():
+                event: Row = {}
+                for entry in entries:
+                    before, balance = balance, balance + entry["amount"]
+                    if balance < 0 <= before:
+                        event = {
+                            "event_entry_id": entry["entry_id"],
+                            "balance_before": before,
+                            "balance_after": balance,
+                        }
+                if balance < 0 and period is None:
+                    period = {"account_id": account, "asset": asset, "from_date": day, "to_date": None} | event
+                    period["lowest_balance"] = balance
+                    rows.append(period)
+                elif period is not None and balance < 0:
+                    period["lowest_balance"] = min(period["lowest_balance"], balance)
+                elif period is not None:
+                    period["to_date"], period = day, None
+        return rows
+
     def owed(self, day: date) -> dict[tuple[str, str], Owed]:
         """By asset and relation; money in a suspense account is owed to customers."""
         result: dict[tuple[str, str], Owed] = defaultdict(Owed)

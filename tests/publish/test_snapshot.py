@@ -71,6 +71,27 @@ def test_a_published_file_holds_the_schemas_asked_for_with_comments_keys_and_vie
     assert published_amount(paths) == Decimal(EXACT)
 
 
+def test_a_view_on_two_schemas_works_in_the_published_file_under_whatever_name(
+    paths: WarehousePaths, tmp_path: Path
+) -> None:
+    last, now = write_source(tmp_path / "last.duckdb", "3"), write_source(tmp_path / "now.duckdb", "4")
+    with duckdb.connect(str(last)) as connection:
+        connection.execute(
+            "create view marts.both as from marts.amount union all from audit.amount;"
+            " comment on column marts.both.amount is 'USD'"
+        )
+    # As after a refused run: the marts that were published before, the audit as it is now.
+    publish(paths, [Source("marts", last), Source("audit", now)], name="both", kept=3)
+    with duckdb.connect() as connection:
+        connection.execute(f"attach '{paths.published_file}' as exchange (read_only)")
+        rows = connection.execute("select amount from exchange.marts.both order by 1").fetchall()
+        assert rows == [(Decimal(3),), (Decimal(4),)]
+        comment = connection.execute(
+            "select comment from duckdb_columns() where table_name = 'both' and column_name = 'amount'"
+        )
+        assert comment.fetchall() == [("USD",)]
+
+
 def test_a_published_file_is_read_only_and_leaves_no_write_ahead_log(paths: WarehousePaths, tmp_path: Path) -> None:
     publication = publish_both(paths, write_source(tmp_path / "build.duckdb"))
     assert stat.S_IMODE(publication.file.stat().st_mode) == 0o444
@@ -102,13 +123,13 @@ def test_a_copy_that_lost_a_row_is_refused_and_the_old_file_stays(
     paths: WarehousePaths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     publish_both(paths, write_source(tmp_path / "build.duckdb", "1"))
-    original = snapshot._copy_schema
+    original = snapshot._copy_tables
 
     def losing(connection: duckdb.DuckDBPyConnection, database: str, schema: str) -> None:
         original(connection, database, schema)
         connection.execute(f"delete from target.{schema}.amount")
 
-    monkeypatch.setattr(snapshot, "_copy_schema", losing)
+    monkeypatch.setattr(snapshot, "_copy_tables", losing)
     with pytest.raises(PublishError, match=r"marts\.amount: the copy has 0 rows, its source 1"):
         publish_both(paths, write_source(tmp_path / "build.duckdb", "2"), "second")
     assert published_amount(paths) == Decimal(1)

@@ -49,6 +49,7 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
         )
         connection.execute("create table marts.dim_entity as from (values ('b'), ('a')) as rows (entity_id)")
         connection.execute("create table marts.nothing (as_of_date date, n integer)")
+        connection.execute("create view marts.amount_today as from marts.amount where as_of_date = '2026-03-05'")
     return folder
 
 
@@ -91,6 +92,11 @@ def test_each_day_is_a_folder_and_every_reader_gets_the_exact_amounts(
     assert sorted((tuple(row.values()) for row in by_arrow.to_pylist()), key=str) == sorted(expected, key=str)
 
 
+def test_a_view_is_written_if_it_is_named(connection: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
+    exported = export_tables(connection, tmp_path / "out", Choice(("marts.amount_today",)))
+    assert (exported.tables, exported.rows) == (1, 1)
+
+
 def test_the_manifest_says_which_publication_and_proves_every_file(
     connection: duckdb.DuckDBPyConnection, tmp_path: Path
 ) -> None:
@@ -103,6 +109,7 @@ def test_the_manifest_says_which_publication_and_proves_every_file(
     assert tables["marts.amount"]["columns"]["amount"] == "decimal128(38, 18)"
     assert tables["marts.nothing"]["files"] == []
     assert "audit.run" not in tables
+    assert "marts.amount_today" not in tables
     listed = {file["path"]: file for table in manifest["tables"] for file in table["files"]}
     found = files(tmp_path / "out")
     assert set(listed) == set(found) - {MANIFEST}

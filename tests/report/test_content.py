@@ -64,6 +64,13 @@ def test_a_day_is_asked_for_or_is_the_latest() -> None:
         warehouse.content(date(2026, 4, 1))
 
 
+def test_a_publication_of_an_older_version_is_refused_with_what_to_do() -> None:
+    warehouse = short_exchange()
+    warehouse.connection.execute("drop table marts.fct_affiliate_balance_daily")
+    with pytest.raises(ConfigurationError, match=r"older version.*run its latest day again"):
+        warehouse.content()
+
+
 def test_a_shortfall_that_was_mended_counts_from_the_last_break() -> None:
     content = ReportedWarehouse().days([SOLVENCY, COVERED, SOLVENCY]).content()
     assert content.short_since == DAY
@@ -99,9 +106,7 @@ def test_own_token_stress_at_the_days_price_is_the_published_day(short: ReportCo
     published = ("customer_liabilities_usd", "eligible_reserves_usd", "coverage_ratio", "in_kind_shortfall_usd")
     assert {name: step(short, "1")[name] for name in published} == {name: short.solvency[name] for name in published}
     assert step(short, "1")["group_assets_usd"] == short.solvency["group_assets_usd"]
-    assert (
-        step(short, "1")["affiliate_uncollateralised_at_most_usd"] == short.solvency["affiliate_uncollateralised_usd"]
-    )
+    assert step(short, "1")["affiliate_uncollateralised_usd"] == short.solvency["affiliate_uncollateralised_usd"]
 
 
 def test_own_token_stress_by_hand(short: ReportContent) -> None:
@@ -114,21 +119,38 @@ def test_own_token_stress_by_hand(short: ReportContent) -> None:
     assert half["coverage_ratio"] == Decimal("0.898274987316")
     assert half["in_kind_shortfall_usd"] == 140
     assert half["group_assets_usd"] == 985
-    # 25 of collateral, 20 of it own tokens that fetch 7: at half the price 3.5 of it are gone.
-    assert half["affiliate_uncollateralised_at_most_usd"] == Decimal("63.5")
+    # The account that owes 70 has own tokens that fetch 7: at half the price 3.5 of it are gone.
+    assert half["affiliate_uncollateralised_usd"] == Decimal("63.5")
     assert nothing["customer_liabilities_usd"] == Decimal("970.5")
     assert nothing["eligible_reserves_usd"] == Decimal("870.25")
-    assert nothing["affiliate_uncollateralised_at_most_usd"] == 67
+    assert nothing["affiliate_uncollateralised_usd"] == 67
 
 
-def test_a_shortfall_in_own_tokens_shrinks_with_their_price_and_no_debt_exceeds_what_was_borrowed() -> None:
+def test_a_shortfall_in_own_tokens_shrinks_with_their_price() -> None:
     warehouse = short_exchange()
     change = warehouse.connection.execute
     change("update marts.fct_reserve_coverage_daily set gap_usd = -9 where is_own_token and as_of_date = ?", [DAY])
-    change("update marts.fct_affiliate_exposure_daily set gross_borrowing_usd = 62")
-    half = step(warehouse.content(), "0.5")
-    assert half["in_kind_shortfall_usd"] == Decimal("144.5")
-    assert half["affiliate_uncollateralised_at_most_usd"] == 62
+    assert step(warehouse.content(), "0.5")["in_kind_shortfall_usd"] == Decimal("144.5")
+
+
+@pytest.mark.parametrize(
+    ("debt", "at_full_price", "at_half", "at_nothing"),
+    [
+        # Covered by 10 of collateral, of which own tokens are 7; a surplus is nobody else's.
+        ("value_usd = -9", "0", "2.5", "6"),
+        # A debt in own tokens shrinks with what secures it.
+        ("is_own_token = true", "60", "28.5", "0"),
+        ("value_usd = null", "0", "0", "0"),
+    ],
+)
+def test_exposure_under_stress_is_counted_account_by_account(
+    debt: str, at_full_price: str, at_half: str, at_nothing: str
+) -> None:
+    warehouse = short_exchange()
+    warehouse.connection.execute(f"update marts.fct_affiliate_balance_daily set {debt} where balance < 0")
+    content = warehouse.content()
+    exposures = [step(content, factor)["affiliate_uncollateralised_usd"] for factor in ("1", "0.5", "0")]
+    assert exposures == [Decimal(at_full_price), Decimal(at_half), Decimal(at_nothing)]
 
 
 def test_stress_of_an_exchange_that_owes_nothing_has_no_coverage() -> None:

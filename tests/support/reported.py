@@ -19,6 +19,7 @@ from tests.support.published import BTC, DAY, SOLVENCY, USD, Row, insert, mart_c
 MARTS = (
     "dim_entity",
     "dim_entity_relation",
+    "fct_affiliate_balance_daily",
     "fct_affiliate_exposure_daily",
     "fct_customer_liability_daily",
     "fct_own_token_daily",
@@ -191,6 +192,15 @@ def _add_network(warehouse: ReportedWarehouse) -> None:
         "unpriced_balances": 0,
     }
     warehouse.add("fct_affiliate_exposure_daily", owing)
+    own_tokens = {"asset": "XT", "is_own_token": True, "balance": "66"}
+    bitcoin = {"asset": "BTC", "is_own_token": False, "balance": "0.0001"}
+    for account, row in (
+        ("lending", {"asset": "USD", "is_own_token": False, "balance": "-70", "value_usd": "-70"}),
+        ("lending", own_tokens | {"collateral_mark_usd": "20", "collateral_haircut_usd": "7"}),
+        ("lending", bitcoin | {"collateral_mark_usd": "3.2", "collateral_haircut_usd": "3"}),
+        ("spot", bitcoin | {"collateral_mark_usd": "1.8", "collateral_haircut_usd": "1.5"}),
+    ):
+        warehouse.add("fct_affiliate_balance_daily", row, account_id=account, entity_id="fund")
 
 
 def _add_snapshot(warehouse: ReportedWarehouse) -> None:

@@ -1,0 +1,5 @@
+{#- Relations are plain text to the linter. -#}
+
+{% macro published(relation) -%}
+    {{ relation }}
+{%- endmacro %}
