@@ -81,6 +81,16 @@ def account_negative_balances(name: str) -> Question:
     )
 
 
+def account_negative_periods(name: str) -> Question:
+    """From when to when an account was below zero, and the ledger entry that drove it there."""
+    return Question(
+        "select from_date, to_date, asset, lowest_balance, event_entry_id, event_transaction_id, event_entry_type,"
+        " event_amount, event_effective_at, event_known_at, event_reference, balance_before"
+        " from marts.fct_negative_balance_period where account_id = $name order by from_date desc, asset",
+        {"name": name},
+    )
+
+
 def account_privileges(name: str) -> Question:
     """Privileges of an account, in spans of days on which they were the same."""
     return Question(
@@ -245,16 +255,29 @@ def entity_debts(name: str, day: date) -> Question:
     )
 
 
-def affiliate_collateral(day: date) -> Question:
-    """Positive balances of all affiliates by asset, and whether it is the group's own token."""
+def affiliates_backing(day: date) -> Question:
+    """What backs affiliates' exposure: their positive balances by asset, each affiliate's own."""
     return Question(
-        "select owed.asset, owed.liability as quantity, owed.liability_usd as value_usd, owed.accounts,"
-        " own.asset is not null as is_own_token, own.liquidation_unit_usd"
-        " from marts.fct_customer_liability_daily as owed left join marts.fct_own_token_daily as own"
-        " on owed.asset = own.asset and own.as_of_date = $day"
-        " where owed.as_of_date = $day and owed.relation = 'affiliate' and owed.liability > 0"
-        " order by owed.liability_usd desc nulls first, owed.asset",
+        """
+        select entity_id, asset, bool_or(is_own_token) as is_own_token, sum(balance) as quantity,
+            sum(collateral_mark_usd) as collateral_mark_usd, sum(collateral_haircut_usd) as collateral_haircut_usd,
+            sum(collateral_liquidation_usd) as collateral_liquidation_usd
+        from marts.fct_affiliate_balance_daily
+        where as_of_date = $day and balance > 0
+        group by entity_id, asset
+        order by entity_id, collateral_mark_usd desc nulls first, asset
+        """,
         {"day": day},
+    )
+
+
+def affiliate_balances(name: str, day: date) -> Question:
+    """What an affiliate's accounts hold and owe on a day; an account's collateral secures that account alone."""
+    return Question(
+        "select account_id, asset, is_own_token, balance, value_usd, collateral_haircut_usd, collateral_liquidation_usd"
+        " from marts.fct_affiliate_balance_daily where entity_id = $name and as_of_date = $day"
+        " order by account_id, value_usd nulls first, asset",
+        {"name": name, "day": day},
     )
 
 

@@ -119,8 +119,9 @@ def _step(factor: Decimal, parts: dict[str, tuple[Decimal, Decimal]], affiliates
 
 
 def _exposure(factor: Decimal, account: Row) -> Decimal:
-    borrowing = account["borrowing"] + factor * account["own_token_borrowing"]
-    return max(_ZERO, borrowing - account["collateral"] - factor * account["own_token_collateral"])
+    borrowing: Decimal = account["borrowing"] + factor * account["own_token_borrowing"]
+    collateral: Decimal = account["collateral"] + factor * account["own_token_collateral"]
+    return max(_ZERO, borrowing - collateral)
 
 
 def _ratio(part: Decimal, whole: Decimal) -> Decimal | None:

@@ -72,6 +72,13 @@ def _through_time(look: frame.Look, name: str, day: date) -> None:
         name="negative-balances",
         empty="No balance was below zero at the end of a day.",
     )
+    showing.table(
+        look.reader,
+        "Periods below zero, and the entry that drove it there",
+        holders.account_negative_periods(name),
+        name="negative-periods",
+        empty="None.",
+    )
     showing.table(look.reader, "Privileges", holders.account_privileges(name), name="privileges")
 
 

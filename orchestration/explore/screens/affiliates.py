@@ -47,10 +47,11 @@ def _all(look: frame.Look, day: date) -> None:
     )
     showing.table(
         look.reader,
-        "What affiliates' positive balances are made of",
-        holders.affiliate_collateral(day),
-        name=f"affiliate-collateral-{day}",
-        hint="all affiliates together",
+        "What backs affiliates' exposure",
+        holders.affiliates_backing(day),
+        name=f"affiliates-backing-{day}",
+        opens=lambda row: ("affiliates", {"entity": row["entity_id"]}),
+        hint="their positive balances",
     )
     showing.table(
         look.reader,
@@ -95,10 +96,12 @@ def _tables(look: frame.Look, name: str, day: date) -> None:
     )
     showing.table(
         look.reader,
-        "What affiliates' positive balances are made of",
-        holders.affiliate_collateral(day),
-        name=f"affiliate-collateral-{day}",
-        hint="all affiliates together",
+        "What its accounts hold and owe on this day",
+        holders.affiliate_balances(name, day),
+        name=f"affiliate-balances-{day}",
+        opens=_account,
+        empty="Nothing.",
+        hint="an account's collateral secures that account alone",
     )
     showing.table(look.reader, "Accounts", holders.accounts_of(name), name="affiliate-accounts", opens=_account)
     showing.table(look.reader, "Exposure by day", holders.exposure(name), name="exposure")
