@@ -38,29 +38,29 @@ postings as (
             "starts.is_on_new_day"),
         ("true", "not starts.is_on_new_day"),
     ] %}
-    select
-        starts.first_as_of_date,
-        starts.balance_before_day,
-        entries.entry_id,
-        entries.transaction_id,
-        entries.account_id,
-        entries.asset,
-        entries.amount,
-        entries.entry_type,
-        entries.effective_at,
-        entries.effective_date,
-        entries.known_at,
-        entries.reference
-    from {{ ref('stg_landing__ledger_entries') }} as entries
-    inner join starts
-        on
-            entries.account_id = starts.account_id
-            and entries.asset = starts.asset
-            and entries.effective_date = starts.effective_date
-    where {{ entries_condition }} and {{ starts_condition }}
-    {%- if not loop.last %}
-    union all
-    {%- endif %}
+        select
+            starts.first_as_of_date,
+            starts.balance_before_day,
+            entries.entry_id,
+            entries.transaction_id,
+            entries.account_id,
+            entries.asset,
+            entries.amount,
+            entries.entry_type,
+            entries.effective_at,
+            entries.effective_date,
+            entries.known_at,
+            entries.reference
+        from {{ ref('stg_landing__ledger_entries') }} as entries
+        inner join starts
+            on
+                entries.account_id = starts.account_id
+                and entries.asset = starts.asset
+                and entries.effective_date = starts.effective_date
+        where {{ entries_condition }} and {{ starts_condition }}
+        {%- if not loop.last %}
+            union all
+        {%- endif %}
     {%- endfor %}
 ),
 

@@ -4,7 +4,7 @@ with months as (
         month,
         reported_usd,
         {%- for step in deductions %}
-        {{ step }}_usd,
+            {{ step }}_usd,
         {%- endfor %}
         token_adjusted_revenue_usd
     from {{ published(ref('fct_token_adjusted_revenue_monthly')) }}
@@ -18,13 +18,13 @@ steps as (
         reported_usd as amount_usd
     from months
     {%- for step in deductions %}
-    union all
-    select
-        month,
-        {{ loop.index + 1 }} as step_number,
-        '{{ step }}' as step,
-        -{{ step }}_usd as amount_usd
-    from months
+        union all
+        select
+            month,
+            {{ loop.index + 1 }} as step_number,
+            '{{ step }}' as step,
+            -{{ step }}_usd as amount_usd
+        from months
     {%- endfor %}
     union all
     select
