@@ -5,6 +5,7 @@ What belongs here: what the views select, join, rank and difference. What doesn'
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -71,6 +72,12 @@ def test_every_view_has_the_columns_of_its_contract_and_is_empty_before_anything
     found = {name: kind.lower().replace(",", ", ") for name, kind, *_ in described}
     assert found == mart_columns(f"questions/{view}")
     assert rows(marts, view) == []
+
+
+def test_the_page_for_readers_lists_every_view() -> None:
+    page = (DBT_PROJECT.parent / "orchestration" / "reading" / "READING.md").read_text(encoding="utf-8")
+    listed = re.findall(r"\| `(\w+)` \|\n", page)
+    assert sorted(listed) == QUESTIONS
 
 
 def test_coverage_today_is_the_latest_days_with_what_cannot_be_valued_and_the_largest_gap_first(
