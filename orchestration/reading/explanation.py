@@ -2,7 +2,8 @@
 
 What belongs here: reading the explanations, which stand beside the finding models, and filling in the policy in force.
 What doesn't: the explanations themselves (``dbt_project/models/findings/<kind>/<check>.yml``, under
-``config.meta.explanation``) and the documents they refer to (``dbt_project/references.yml``).
+``config.meta.explanation``, and the rules that a check answers to under ``config.meta.rules``) and the documents they
+refer to (``dbt_project/references.yml``).
 """
 
 from __future__ import annotations
@@ -37,8 +38,19 @@ class Reference:
 
 
 @dataclass(frozen=True, slots=True)
+class RuleAnswered:
+    """A rule of law or of a standard that a check answers to, and what of it is computed; never more than that."""
+
+    document: str
+    at: str
+    computed: str
+
+
+@dataclass(frozen=True, slots=True)
 class Explanation:
     """What an auditor asks about a check. ``rule`` names settings of policy in braces.
+
+    ``rules`` are those that it answers to; there may be none.
 
     ``look_at`` are queries on the published file, largest rows first, with ``$date``, ``$subject`` and ``$asset`` of a
     finding: the figures that a finding's own evidence is made of.
@@ -49,6 +61,7 @@ class Explanation:
     why: str
     prevents: str
     sources: tuple[Reference, ...]
+    rules: tuple[RuleAnswered, ...]
     when_it_fires: str
     look_at: tuple[str, ...]
 
@@ -69,25 +82,29 @@ def find_check(name: str) -> Check:
 
 
 def _stated(check: Check) -> tuple[Path, Mapping[str, Any]]:
-    """The file that explains the check, and its explanation as written."""
+    """The file that explains the check, and what it says: the explanation, and the rules that the check answers to."""
     if check == CHECK_DISABLED:
-        return _DISABLED_FILE, yaml.safe_load(_DISABLED_FILE.read_text(encoding="utf-8"))["explanation"]
+        return _DISABLED_FILE, yaml.safe_load(_DISABLED_FILE.read_text(encoding="utf-8"))
     path = DBT_PROJECT / "models" / "findings" / check.kind.value / f"{check.name}.yml"
     models = yaml.safe_load(path.read_text(encoding="utf-8"))["models"]
-    return path, models[0].get("config", {}).get("meta", {}).get("explanation", {})
+    return path, models[0].get("config", {}).get("meta", {})
 
 
 def read_explanation(check: Check) -> Explanation:
     """The check's explanation. Raises RingfenceError, naming the file, if a part of it is missing."""
-    path, stated = _stated(check)
+    path, said = _stated(check)
     references = yaml.safe_load(REFERENCES_FILE.read_text(encoding="utf-8"))
     try:
+        stated, rules = said["explanation"], said["rules"]
         return Explanation(
             check=check,
             rule=stated["rule"].strip(),
             why=stated["why"].strip(),
             prevents=stated["prevents"].strip(),
             sources=tuple(Reference(references[item["reference"]], item["says"].strip()) for item in stated["sources"]),
+            rules=tuple(
+                RuleAnswered(references[item["reference"]], item["at"], item["computed"].strip()) for item in rules
+            ),
             when_it_fires=stated["when_it_fires"].strip(),
             look_at=tuple(query.strip() for query in stated.get("look_at", ())),
         )
@@ -120,6 +137,11 @@ def explanation_lines(explanation: Explanation, policy: PolicyInForce) -> Iterat
         text = f"{source.document}: {source.says}"
         yield from wrap(text, _WIDTH, initial_indent="  - ", subsequent_indent="    ")
     yield ""
+    if explanation.rules:
+        yield "Rules it answers to, and what of them is computed"
+        for rule in explanation.rules:
+            yield from wrap(f"{rule.at}: {rule.computed}", _WIDTH, initial_indent="  - ", subsequent_indent="    ")
+        yield ""
     yield from _paragraph("When it fires", explanation.when_it_fires)
     yield f"Policy in force ({policy.origin})"
     yield f"  {'severity':<50} {state}"
