@@ -22,7 +22,9 @@ from tests.faults.undisturbed import plain_run, whole_scope
 from tests.guide.pages import Shell
 
 GUIDE = REPOSITORY / "orchestration" / "guide"
-TOUR, README = GUIDE / "TOUR.md", REPOSITORY / "README.md"
+TOUR, AUDITORS, README = GUIDE / "TOUR.md", GUIDE / "AUDITORS.md", REPOSITORY / "README.md"
+PAGES = (TOUR, README, AUDITORS)
+"""Pages with commands, in the order in which these are run: the tour's make the exchange."""
 PICTURES = ("history", "network")
 """Pictures of the report that the pages show."""
 

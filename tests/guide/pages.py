@@ -150,10 +150,10 @@ def with_outputs(page: str, shell: Shell) -> str:
 
 
 def generated_parts(page: str) -> dict[str, str]:
-    """What stands between ``<!-- generated: NAME -->`` and ``<!-- end -->``, by name."""
-    return {name: text for name, _, text in _GENERATED.findall(page)}
+    """What stands between ``<!-- generated: NAME -->`` and ``<!-- end -->``, by name, without the empty lines around."""
+    return {name: text.strip("\n") + "\n" for name, _, text in _GENERATED.findall(page)}
 
 
 def with_generated(page: str, parts: dict[str, str]) -> str:
     """The page with these parts in their places."""
-    return _GENERATED.sub(lambda match: f"{match[1]}{match[2]}{parts[match[1]]}", page)
+    return _GENERATED.sub(lambda match: f"{match[1]}{match[2]}\n{parts[match[1]]}\n", page)

@@ -9,8 +9,9 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.guide.exchange import GUIDE, README, TOUR, exchange_shell
-from tests.guide.pages import with_outputs
+from tests.guide.exchange import GUIDE, PAGES, exchange_shell
+from tests.guide.generated import GENERATED
+from tests.guide.pages import with_generated, with_outputs
 from tests.guide.pictures import drawn
 
 
@@ -20,8 +21,9 @@ def main(arguments: list[str]) -> None:
         TemporaryDirectory() as folder,
         exchange_shell(Path(folder).resolve(), is_whole="--plain" not in arguments) as shell,
     ):
-        for page in (TOUR, README):
-            page.write_text(with_outputs(page.read_text(encoding="utf-8"), shell), encoding="utf-8")
+        for page in PAGES:
+            shown = with_outputs(page.read_text(encoding="utf-8"), shell)
+            page.write_text(with_generated(shown, {name: make() for name, make in GENERATED.items()}), encoding="utf-8")
         for name, svg in drawn(shell.paths).items():
             (GUIDE / f"{name}.svg").write_text(svg, encoding="utf-8")
 

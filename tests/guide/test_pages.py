@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.guide.exchange import GUIDE, PICTURES, README, TOUR, ExchangeShell, exchange_shell
+from tests.guide.exchange import AUDITORS, GUIDE, PAGES, PICTURES, README, TOUR, ExchangeShell, exchange_shell
+from tests.guide.generated import GENERATED
 from tests.guide.pages import Block, Command, Shell, blocks, commands, generated_parts, with_generated, with_outputs
 from tests.guide.pictures import drawn, texts
 
 REMEDY = "if this is as it should be, write the pages anew: python -m tests.guide.refresh"
-SHOWN = {page: page.read_text(encoding="utf-8") for page in (TOUR, README)}
+SHOWN = {page: page.read_text(encoding="utf-8") for page in PAGES}
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +45,19 @@ def test_the_readme_s_commands_print_what_it_shows(shell: ExchangeShell) -> None
     assert any(command.line.startswith("make demo") for command in shown)
     for command in shown:
         assert shell.run(command.line) == command.output, f"{command.line}\n{REMEDY}"
+
+
+def test_the_auditors_commands_print_what_their_page_shows(shell: ExchangeShell) -> None:
+    assert len(console(AUDITORS)) >= 3
+    for command in console(AUDITORS):
+        assert shell.run(command.line) == command.output, f"{command.line}\n{REMEDY}"
+
+
+def test_the_auditors_tables_are_what_the_checks_say() -> None:
+    shown = generated_parts(SHOWN[AUDITORS])
+    assert set(shown) == set(GENERATED)
+    for name, make in GENERATED.items():
+        assert shown[name] == make(), REMEDY
 
 
 def test_the_pictures_are_the_report_s(shell: ExchangeShell) -> None:
@@ -97,4 +111,4 @@ def test_an_error_of_a_command_is_no_output(tmp_path: Path) -> None:
 def test_generated_parts_are_put_in_their_places() -> None:
     page = "a\n<!-- generated: one -->\nold\n<!-- end -->\nb\n"
     assert generated_parts(page) == {"one": "old\n"}
-    assert with_generated(page, {"one": "new\n"}) == page.replace("old", "new")
+    assert with_generated(page, {"one": "new\n"}) == page.replace("old", "\nnew\n")

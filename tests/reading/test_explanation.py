@@ -9,8 +9,9 @@ import pytest
 import yaml
 
 from orchestration.checks import CHECK_DISABLED, CHECKS, Check, checks_by_name
-from orchestration.errors import ConfigurationError
+from orchestration.errors import ConfigurationError, RingfenceError
 from orchestration.policy import Policy, default_entries, policy_of_file
+from orchestration.reading import explanation
 from orchestration.reading.explanation import REFERENCES_FILE, explanation_lines, find_check, read_explanation
 from orchestration.settings import DBT_PROJECT
 
@@ -26,19 +27,19 @@ def finding_model(check: Check) -> str:
 
 @pytest.mark.parametrize("check", EXPLAINED, ids=lambda check: check.name)
 def test_every_check_has_every_part_of_an_explanation(check: Check) -> None:
-    explanation = read_explanation(check)
-    parts = (explanation.rule, explanation.why, explanation.prevents, explanation.when_it_fires)
+    said = read_explanation(check)
+    parts = (said.rule, said.why, said.prevents, said.when_it_fires)
     assert all(len(part.split()) >= 8 and part.endswith(".") for part in parts), parts
-    assert len(explanation.sources) >= 2
-    assert all(source.document and source.says for source in explanation.sources)
+    assert len(said.sources) >= 2
+    assert all(source.document and source.says for source in said.sources)
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.name)
 def test_a_rule_names_the_thresholds_that_its_model_reads(check: Check) -> None:
-    explanation = read_explanation(check)
+    said = read_explanation(check)
     used = set(re.findall(r"policy(?:_items)?\('([a-z_.]+)'\)", finding_model(check)))
-    assert used <= set(explanation.settings)
-    assert set(explanation.settings) <= SETTINGS
+    assert used <= set(said.settings)
+    assert set(said.settings) <= SETTINGS
 
 
 def test_every_setting_of_policy_is_named_by_a_rule() -> None:
@@ -48,8 +49,27 @@ def test_every_setting_of_policy_is_named_by_a_rule() -> None:
 
 def test_every_reference_is_used_and_says_where_to_find_it() -> None:
     references = yaml.safe_load(REFERENCES_FILE.read_text(encoding="utf-8"))
-    used = {source.document for check in EXPLAINED for source in read_explanation(check).sources}
+    explained = [read_explanation(check) for check in EXPLAINED]
+    used = {part.document for said in explained for part in (*said.sources, *said.rules)}
     assert used == set(references.values())
+
+
+def test_rules_that_a_check_answers_to_are_shown_and_none_is_made_up() -> None:
+    answering = read_explanation(checks_by_name()["customer_funds_segregated"])
+    text = " ".join(" ".join(explanation_lines(answering, policy_of_file(None))).split())
+    for rule in answering.rules:
+        assert f"- {rule.at}: {' '.join(rule.computed.split())}" in text
+    silent = read_explanation(checks_by_name()["prices_agree"])
+    assert silent.rules == ()
+    assert "answers to" not in "\n".join(explanation_lines(silent, policy_of_file(None)))
+
+
+def test_a_check_that_says_nothing_of_rules_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    check = checks_by_name()["prices_agree"]
+    path, said = explanation._stated(check)
+    monkeypatch.setattr(explanation, "_stated", lambda _: (path, {"explanation": said["explanation"]}))
+    with pytest.raises(RingfenceError, match=r"prices_agree\.yml: the explanation lacks 'rules'"):
+        read_explanation(check)
 
 
 def test_the_policy_in_force_is_filled_in_and_what_it_changes_shows(tmp_path: Path) -> None:
