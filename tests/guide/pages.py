@@ -150,7 +150,7 @@ def with_outputs(page: str, shell: Shell) -> str:
 
 
 def generated_parts(page: str) -> dict[str, str]:
-    """What stands between ``<!-- generated: NAME -->`` and ``<!-- end -->``, by name, without the empty lines around."""
+    """What stands between ``<!-- generated: NAME -->`` and ``<!-- end -->``, by name, without empty lines around."""
     return {name: text.strip("\n") + "\n" for name, _, text in _GENERATED.findall(page)}
 
 
