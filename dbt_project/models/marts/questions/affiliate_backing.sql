@@ -1,3 +1,6 @@
+{#- A table: an exact ratio takes lambdas, and a view with them can't be copied from one published file to the next. -#}
+{{ config(materialized='table') }}
+
 with balances as (
     select
         as_of_date,
