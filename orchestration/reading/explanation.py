@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import cache
 from pathlib import Path
 from textwrap import wrap
 from typing import Any
@@ -90,10 +91,17 @@ def _stated(check: Check) -> tuple[Path, Mapping[str, Any]]:
     return path, models[0].get("config", {}).get("meta", {})
 
 
+@cache
+def _references() -> Mapping[str, str]:
+    """The documents by key."""
+    documents: dict[str, str] = yaml.safe_load(REFERENCES_FILE.read_text(encoding="utf-8"))
+    return documents
+
+
 def read_explanation(check: Check) -> Explanation:
     """The check's explanation. Raises RingfenceError, naming the file, if a part of it is missing."""
     path, said = _stated(check)
-    references = yaml.safe_load(REFERENCES_FILE.read_text(encoding="utf-8"))
+    references = _references()
     try:
         stated, rules = said["explanation"], said["rules"]
         return Explanation(

@@ -15,8 +15,10 @@ from orchestration.connectors.kinds import kinds_by_name
 from orchestration.settings import REPOSITORY
 from tests.connectors.conformance import SECRET
 from tests.connectors.postgresql_server import USER, exchange_server
+from tests.guide.pages import blocks, commands, not_printed
 
 EXAMPLES = REPOSITORY / "orchestration" / "connectors" / "examples"
+PAGE = EXAMPLES.with_name("SOURCES.md")
 RIGHTS = f"grant usage on schema exchange to {USER}; grant select on all tables in schema exchange to {USER}"
 
 
@@ -43,12 +45,21 @@ def test_an_affiliate_below_zero_is_found_in_the_exchanges_own_tables(
     landing, warehouse = tmp_path / "landing", tmp_path / "warehouse"
 
     assert ringfence("sources", "check", "--sources", file, "--landing", landing) == 0
+    printed = [capsys.readouterr().out]
     days = ("--from", "2026-11-20", "--to", "2026-11-21")
     assert ringfence("sources", "pull", "--sources", file, "--landing", landing, *days) == 0
-    assert "2026-11-21 exchange_database: accounts 1 rows, ledger_entries 8 rows" in capsys.readouterr().out
+    printed.append(capsys.readouterr().out)
 
     assert ringfence("run", "--landing", landing, "--warehouse", warehouse, "--date", "2026-11-21") == 3
-    capsys.readouterr()
+    printed.append(capsys.readouterr().out)
+    assert ringfence("findings", "--warehouse", warehouse) == 0
+    printed.append(capsys.readouterr().out)
+    (shown,) = [block for block in blocks(PAGE.read_text(encoding="utf-8")) if block.language == "console"]
+    examples = commands(shown)[1:]  # the first sets the password
+    assert [example.line.split()[1] for example in examples] == ["sources", "sources", "run", "findings"]
+    for example, text in zip(examples, printed, strict=True):
+        assert not_printed(example.output, text) == [], example.line
+
     assert ringfence("findings", "--warehouse", warehouse, "--format", "json") == 0
     findings = {
         (row["check_name"], row["subject_id"], row["impact_usd"].split(".")[0])

@@ -9,14 +9,20 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Callable
+from functools import cache
 
 from orchestration.checks import CHECK_DISABLED, CHECKS, Check, Kind
 from orchestration.policy import policy_of_file
-from orchestration.reading.explanation import read_explanation, rule_in_force
+from orchestration.reading.explanation import Explanation, read_explanation, rule_in_force
 from orchestration.warehouse.lineage import lineage
 
 _SENTENCE_END = re.compile(r"(?<=[a-z)%])\.\s+(?=[A-Z])")
 _ALL = (*CHECKS, CHECK_DISABLED)
+
+
+@cache
+def _explained(check: Check) -> Explanation:
+    return read_explanation(check)
 
 
 def _table(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
@@ -33,7 +39,7 @@ def _records(check: Check) -> str:
 
 
 def _first_sentence(check: Check) -> str:
-    rule = rule_in_force(read_explanation(check), policy_of_file(None))
+    rule = rule_in_force(_explained(check), policy_of_file(None))
     sentence = _SENTENCE_END.split(" ".join(rule.split()))[0].removesuffix(".")
     return f"{sentence}."
 
@@ -46,7 +52,7 @@ def checks_table() -> str:
             f"{check.kind.value}, {check.severity.value}",
             _first_sentence(check),
             _records(check),
-            ", ".join(dict.fromkeys(rule.at for rule in read_explanation(check).rules)) or "none",
+            ", ".join(dict.fromkeys(rule.at for rule in _explained(check).rules)) or "none",
         )
         for check in _ALL
     ]
@@ -57,7 +63,7 @@ def rules_table() -> str:
     """Every rule that a check answers to, and what of it which check computes."""
     answered: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for check in _ALL:
-        for rule in read_explanation(check).rules:
+        for rule in _explained(check).rules:
             answered[rule.at][" ".join(rule.computed.split())].append(f"`{check.name}`")
     rows = [
         (at, computed, ", ".join(checks))
@@ -73,7 +79,7 @@ def _numbers_by_size(text: str) -> list[tuple[int, str]]:
 
 def documents_list() -> str:
     """The documents that these rules stand in."""
-    documents = {rule.document for check in _ALL for rule in read_explanation(check).rules}
+    documents = {rule.document for check in _ALL for rule in _explained(check).rules}
     return "".join(f"- {document}\n" for document in sorted(documents))
 
 

@@ -66,16 +66,31 @@ def commands(block: Block) -> list[Command]:
     return found
 
 
+def shown_commands(page: str, program: str) -> list[str]:
+    """Every command of that program in the page's blocks, whether it is run or only shown."""
+    found = []
+    for block in blocks(page):
+        lines = iter(block.text.splitlines())
+        for line in lines:
+            start = re.match(rf"(?:\$ |as_ringfence )?(?:\.venv/bin/)?{program} ", line)
+            if start is not None:
+                found.append(f"{program} {_whole(line[start.end() :], lines)}")
+    return found
+
+
 def _whole(line: str, following: Iterator[str]) -> str:
     """The command with the lines that belong to it: after a backslash, or within quotes."""
     while line.endswith("\\") or _is_open(line):
-        line += "\n" + next(following)
+        more = next(following, None)
+        if more is None:
+            raise ValueError(f"a command is not ended: {line!r}")
+        line += f"\n{more}"
     return line
 
 
 def _is_open(line: str) -> bool:
     try:
-        shlex.split(line)
+        shlex.split(line, comments=True)
     except ValueError:
         return True
     return False
@@ -147,6 +162,16 @@ def with_outputs(page: str, shell: Shell) -> str:
         return f"```console\n{shown}```"
 
     return _BLOCK.sub(filled, page)
+
+
+def not_printed(shown: str, printed: str) -> list[str]:
+    """Lines of a shortened example that a command doesn't print: ``...`` stands for anything, and blanks for blanks."""
+    lines = [" ".join(line.split()) for line in printed.splitlines()]
+    return [
+        line
+        for line in shown.splitlines()
+        if not any(re.fullmatch(".*".join(map(re.escape, " ".join(line.split()).split("..."))), text) for text in lines)
+    ]
 
 
 def generated_parts(page: str) -> dict[str, str]:

@@ -1,14 +1,17 @@
-"""Pages of the repository: their links lead somewhere, all are found from the README, and what they name exists."""
+"""Pages of the repository: their links lead somewhere, all are found from the README, what they name exists."""
 
 from __future__ import annotations
 
 import re
+import shlex
 from collections import Counter
 from functools import cache
 from pathlib import Path
 
 import pytest
+from typer.main import get_command
 
+from orchestration import cli
 from orchestration.checks import CHECKS
 from orchestration.contract import TABLES
 from orchestration.settings import REPOSITORY
@@ -16,6 +19,7 @@ from orchestration.simulate.faults import FAULTS
 from orchestration.warehouse.dbt import manifest_as_json
 from orchestration.warehouse.lineage import lineage
 from tests.guide.exchange import README
+from tests.guide.pages import shown_commands
 
 OWN = ("orchestration", "dbt_project", "expectations", "data")
 PAGES = [README, *(page for folder in OWN for page in sorted((REPOSITORY / folder).rglob("*.md")))]
@@ -103,6 +107,18 @@ def test_the_readme_s_map_is_what_the_models_do() -> None:
             assert lineage().whole[check] & records or not records, check
         for record in records:
             assert any(record in made_from()[mart] for mart in marts), record
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_commands_and_their_options_exist(page: Path) -> None:
+    for line in shown_commands(page.read_text(encoding="utf-8"), "ringfence"):
+        command, words = get_command(cli.app), shlex.split(line.replace("\\\n", " "), comments=True)[1:]
+        while hasattr(command, "commands") and not words[0].startswith("-"):
+            assert words[0] in command.commands, line
+            command, words = command.commands[words[0]], words[1:]
+        options = {option for parameter in command.params for option in parameter.opts} | {"--help"}
+        given = [word.partition("=")[0] for word in words if re.match(r"--[a-z]", word)]
+        assert set(given) <= options, line
 
 
 def test_the_benchmark_s_page_counts_the_faults_there_are() -> None:

@@ -9,7 +9,17 @@ import pytest
 
 from tests.guide.exchange import AUDITORS, GUIDE, PAGES, PICTURES, README, TOUR, ExchangeShell, exchange_shell
 from tests.guide.generated import GENERATED
-from tests.guide.pages import Block, Command, Shell, blocks, commands, generated_parts, with_generated, with_outputs
+from tests.guide.pages import (
+    Block,
+    Command,
+    Shell,
+    blocks,
+    commands,
+    generated_parts,
+    not_printed,
+    with_generated,
+    with_outputs,
+)
 from tests.guide.pictures import drawn, texts
 
 REMEDY = "if this is as it should be, write the pages anew: python -m tests.guide.refresh"
@@ -82,6 +92,11 @@ def test_a_console_block_that_begins_with_no_command_is_refused(text: str) -> No
         commands(Block("console", text))
 
 
+def test_a_command_that_is_not_ended_is_refused() -> None:
+    with pytest.raises(ValueError, match="not ended"):
+        commands(Block("console", '$ ringfence query "select 1\n'))
+
+
 def test_a_fence_that_is_not_closed_is_refused() -> None:
     with pytest.raises(ValueError, match="fence"):
         blocks("```console\n$ head\n")
@@ -106,6 +121,15 @@ def test_an_output_that_is_not_the_page_s_is_seen_and_put_right(tmp_path: Path) 
 def test_an_error_of_a_command_is_no_output(tmp_path: Path) -> None:
     with pytest.raises(AssertionError, match="no warehouse in"):
         Shell(tmp_path).run("ringfence findings --warehouse .")
+
+
+def test_a_shortened_example_leaves_out_and_changes_nothing() -> None:
+    printed = "date        asset  usd\n2026-11-21  BTC    60,000\n2026-11-22  ETH    7\n"
+    assert not_printed("date asset usd\n2026-11-21 BTC 60,...\n...\n", printed) == []
+    assert not_printed("2026-11-21  BTC  61,000\n2026-11-22 ... 8\n", printed) == [
+        "2026-11-21  BTC  61,000",
+        "2026-11-22 ... 8",
+    ]
 
 
 def test_generated_parts_are_put_in_their_places() -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from orchestration.errors import ConfigurationError
 from orchestration.settings import Settings, WarehousePaths, from_environment
+from orchestration.warehouse import retention
 from orchestration.warehouse.retention import disk_use, drop_old_build_files, set_build_file_aside
 
 
@@ -60,6 +62,19 @@ def test_each_part_is_measured_and_a_file_with_two_names_counts_once(tmp_path: P
     paths.published_file.hardlink_to(snapshot)
     measured = [(use.part, use.files, use.bytes) for use in disk_use(settings)]
     assert measured == [("build file", 2, 7), ("published snapshots", 1, 4), ("all", 3, 11)]
+
+
+def test_the_page_lists_every_part(tmp_path: Path) -> None:
+    settings = Settings(tmp_path / "landing", tmp_path)
+    paths = settings.paths
+    folders = (paths.old_build_files, paths.snapshots, settings.instance_folder, paths.data_docs)
+    for folder in (*folders, paths.dbt_artefacts, paths.runs, tmp_path / "rebuild"):
+        folder.mkdir(parents=True)
+        (folder / "file").touch()
+    paths.build_file.touch()
+    page = Path(retention.__file__).with_name("WAREHOUSE.md").read_text(encoding="utf-8")
+    shown = re.findall(r"^\| ([A-Za-z][a-z' ]+) \|", page.partition("| part |")[2], re.MULTILINE)
+    assert {use.part for use in disk_use(settings)} == {*shown, "all"}
 
 
 def test_how_much_is_kept_is_a_setting(tmp_path: Path) -> None:
