@@ -60,9 +60,13 @@ class Names:
         return {name: relation for relation in self.relations for name in (relation.name, relation.full_name)}
 
     @property
-    def views(self) -> tuple[Relation, ...]:
-        """Ready-made answers."""
-        return tuple(relation for relation in self.relations if relation.is_view)
+    def answers(self) -> tuple[Relation, ...]:
+        """Ready-made answers: what in the marts is neither a fact nor a dimension."""
+        return tuple(
+            relation
+            for relation in self.relations
+            if relation.schema == "marts" and not relation.name.startswith(("fct_", "dim_"))
+        )
 
 
 def read_names(connection: duckdb.DuckDBPyConnection) -> Names:

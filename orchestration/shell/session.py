@@ -118,10 +118,11 @@ class Session:
         return self.names.by_name[name]
 
     def _questions(self, _: str) -> None:
-        if not self.names.views:
-            self._say("this warehouse was published without ready-made views; .tables shows what there is")
+        if not self.names.answers:
+            self._say("this warehouse was published without ready-made answers; .tables shows what there is")
             return
-        self._print(("view", "what it answers"), [(view.full_name, view.first_sentence) for view in self.names.views])
+        answers = [(answer.full_name, answer.first_sentence) for answer in self.names.answers]
+        self._print(("select from", "what it answers"), answers)
 
     def _format(self, name: str) -> None:
         if name not in set(OutputFormat):

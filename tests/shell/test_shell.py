@@ -27,7 +27,7 @@ from orchestration.errors import ConfigurationError
 from orchestration.reading.published import QueryError, open_published
 from orchestration.settings import environment_of_same_imports, shell_history_file
 from orchestration.shell.completing import SqlCompleter
-from orchestration.shell.names import Names, read_names
+from orchestration.shell.names import Names, Relation, read_names
 from orchestration.shell.session import COMMANDS, Session, run_script
 from orchestration.shell.statements import cut
 from orchestration.shell.terminal import answer, history, is_whole, prompt_session
@@ -128,6 +128,19 @@ def test_commands_say_what_the_file_says_of_itself(session: Session) -> None:
     assert all(word in said(session) or word for word in COMMANDS)
     session.run_command(".quit")
     assert session.has_ended
+
+
+def test_answers_are_tables_and_views_of_the_marts_that_are_no_fact_and_no_dimension() -> None:
+    named = [
+        ("audit", "finding", False),
+        ("marts", "dim_asset", False),
+        ("marts", "fct_solvency_daily", True),
+        ("marts", "coverage_today", True),
+        ("marts", "own_token_dependence", False),
+    ]
+    relations = tuple(Relation(schema, name, is_view, "", ()) for schema, name, is_view in named)
+    answers = [answer.name for answer in Names(relations, (), ()).answers]
+    assert answers == ["coverage_today", "own_token_dependence"]
 
 
 @pytest.mark.parametrize(
