@@ -14,6 +14,7 @@ LONGEST_FIRST = (
     "tests/simulate/test_faults.py",
     "tests/simulate/test_collapse.py",
     "tests/models/test_wallets_flows.py",
+    "tests/guide/test_pages.py",
     "tests/deploy/test_production.py",
 )
 """Modules of half a minute or more, by measured time; each goes to one worker."""

@@ -111,14 +111,18 @@ def test_the_readme_s_map_is_what_the_models_do() -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=name)
 def test_commands_and_their_options_exist(page: Path) -> None:
-    for line in shown_commands(page.read_text(encoding="utf-8"), "ringfence"):
+    text = page.read_text(encoding="utf-8")
+    inline = re.findall(r"`(ringfence [^`]+)`", FENCED.sub("", text))
+    for line in (*shown_commands(text, "ringfence"), *inline):
         command, words = get_command(cli.app), shlex.split(line.replace("\\\n", " "), comments=True)[1:]
-        while hasattr(command, "commands") and not words[0].startswith("-"):
+        while hasattr(command, "commands") and words and not words[0].startswith("-"):
             assert words[0] in command.commands, line
             command, words = command.commands[words[0]], words[1:]
         options = {option for parameter in command.params for option in parameter.opts} | {"--help"}
         given = [word.partition("=")[0] for word in words if re.match(r"--[a-z]", word)]
         assert set(given) <= options, line
+        if "--fault" in words:
+            assert set(words[words.index("--fault") + 1].split(",")) <= set(FAULTS), line
 
 
 def test_the_benchmark_s_page_counts_the_faults_there_are() -> None:
