@@ -8,6 +8,7 @@ STAMP := $(VENV)/.ringfence-setup
 BENCH_STAMP := $(VENV)/.ringfence-bench-setup
 SPARK_STAMP := $(VENV)/.ringfence-spark-setup
 EXTRAS_STAMP := $(VENV)/.ringfence-extras-setup
+HEADLINES_STAMP := $(VENV)/.ringfence-headlines-setup
 EVM_NODE := tests/connectors/evm_node
 EVM_NODE_STAMP := $(EVM_NODE)/node_modules/.package-lock.json
 LAKE_VENV := .venv-lake
@@ -29,8 +30,8 @@ define install
 		$(1)/bin/python -m pip install --quiet --no-compile --require-hashes $(2)
 endef
 
-.PHONY: setup extras demo test test-spark test-deploy lint lint-python lint-sql lint-project bench bench-detection lake \
-	test-lake sbom audit
+.PHONY: setup extras headlines demo test test-headlines test-spark test-deploy lint lint-python lint-sql lint-project bench \
+	bench-detection lake test-lake sbom audit
 
 setup: $(STAMP)
 	@$(BIN)/python -m orchestration.warehouse.prepare
@@ -59,6 +60,17 @@ $(BENCH_STAMP): requirements-bench.lock $(STAMP)
 $(SPARK_STAMP): requirements-spark.lock $(STAMP)
 	$(call install,$(VENV),-r requirements.lock -r requirements-spark.lock)
 	@touch $@
+
+# Its dependencies are those of requirements.lock, so both files are named: a hash of each is asked for.
+$(HEADLINES_STAMP): requirements-headlines.lock $(STAMP)
+	$(call install,$(VENV),-r requirements.lock -r requirements-headlines.lock)
+	@touch $@
+
+# MetricFlow, for the command of that name.
+headlines: setup $(HEADLINES_STAMP)
+
+test-headlines: headlines
+	$(BIN)/python -m pytest tests/metricflow -p no:xdist -q
 
 # The libraries of every kind of source, and those of operations.
 extras: setup $(EXTRAS_STAMP)

@@ -18,6 +18,7 @@ import typer
 
 from orchestration.bench.speed.curves import Curve
 from orchestration.cli_alerts import alerts_app
+from orchestration.cli_documentation import add_commands as add_documentation
 from orchestration.cli_explore import add_commands as add_explore
 from orchestration.cli_metrics import metrics_app
 from orchestration.cli_operations import add_commands as add_operations
@@ -50,6 +51,7 @@ app.add_typer(metrics_app, name="metrics")
 add_operations(app)
 add_queries(app)
 add_explore(app)
+add_documentation(app)
 
 
 WarehouseFolder = Annotated[Path, typer.Option("--warehouse", help="Folder of the warehouse.")]

@@ -30,6 +30,7 @@ from orchestration.settings import BUILD_FILE_NAME, DBT_PROJECT, set_build_file
 _IGNORED_FOLDERS = {"target", "logs"}
 _PREPARED = DBT_PROJECT / "target" / "prepared"
 _PREPARED_KEPT = 5
+_PARSED = ("manifest.json", "semantic_manifest.json", "partial_parse.msgpack")
 
 
 class DbtError(RingfenceError):
@@ -76,7 +77,7 @@ def prepared_folder() -> Path:
 
 
 def prepare_project() -> Path:
-    """Return the folder with ``manifest.json`` and ``partial_parse.msgpack`` of the project as it is now.
+    """Return the folder with dbt's manifests and ``partial_parse.msgpack`` of the project as it is now.
 
     Parses only if this state of the project was never parsed here. Raises DbtError if it doesn't parse.
     """
@@ -88,7 +89,7 @@ def prepare_project() -> Path:
         set_build_file(Path(scratch, BUILD_FILE_NAME))  # its name is the catalog that the parsed nodes refer to
         _invoke(["parse"], Path(scratch), manifest=None)
         with tempfile.TemporaryDirectory(dir=_PREPARED, prefix=".ready-") as ready:
-            for name in ("manifest.json", "partial_parse.msgpack"):
+            for name in _PARSED:
                 shutil.move(Path(scratch, name), Path(ready, name))
             # Whoever installs the project needn't be who runs it; a temporary folder is its maker's alone.
             Path(ready).chmod(0o755)
@@ -131,6 +132,13 @@ def _prepared() -> Path:
 def manifest_as_json() -> dict[str, Any]:
     """The parsed project as dbt writes it for others; once per process."""
     content: dict[str, Any] = json.loads((_prepared() / "manifest.json").read_text(encoding="utf-8"))
+    return content
+
+
+@cache
+def semantic_manifest_as_json() -> dict[str, Any]:
+    """Semantic models and metrics of the parsed project as dbt writes them for MetricFlow; once per process."""
+    content: dict[str, Any] = json.loads((_prepared() / "semantic_manifest.json").read_text(encoding="utf-8"))
     return content
 
 
