@@ -29,12 +29,18 @@ class AuditColumn:
 
 @dataclass(frozen=True, slots=True)
 class AuditTable:
-    """One table of schema ``audit``; ``constraint`` is a table constraint or empty."""
+    """One table of schema ``audit``; ``constraint`` is a table constraint or empty.
+
+    ``key`` tells its rows apart, null being a value like others. ``references`` are columns of it that name a row of
+    another table of the schema by these columns of that one; null names none.
+    """
 
     name: str
     description: str
     columns: tuple[AuditColumn, ...]
+    key: tuple[str, ...]
     constraint: str = ""
+    references: tuple[tuple[tuple[str, ...], str, tuple[str, ...]], ...] = ()
 
     @property
     def column_names(self) -> tuple[str, ...]:
@@ -42,13 +48,24 @@ class AuditTable:
         return tuple(column.name for column in self.columns)
 
 
-def _table(name: str, description: str, columns: str, constraint: str = "") -> AuditTable:
-    """Read ``columns`` as lines of ``name | type | description``."""
+def _table(
+    name: str, description: str, columns: str, key: str, *, references: str = "", is_key_enforced: bool = False
+) -> AuditTable:
+    """Read ``columns`` as lines of ``name | type | description``, ``references`` as lines of ``name -> table name``."""
     lines = [line.split("|", maxsplit=2) for line in columns.strip().splitlines()]
     parsed = tuple(AuditColumn(*(part.strip() for part in line)) for line in lines)
-    return AuditTable(name, description, parsed, constraint)
+    names = tuple(key.split())
+    constraint = f"primary key ({', '.join(names)})" if is_key_enforced else ""
+    named = []
+    for line in references.strip().splitlines():
+        ours, _, theirs = line.partition("->")
+        table, *columns_named = theirs.split()
+        named.append((tuple(ours.split()), table, tuple(columns_named)))
+    return AuditTable(name, description, parsed, names, constraint, tuple(named))
 
 
+_RUN = "run_id -> run run_id"
+_FINDING_KEY = "as_of_date check_name subject_type subject_id asset"
 _FINDING_COLUMNS = """
     run_id | varchar not null | run that raised it, or last changed it; it stays while the finding stands
     as_of_date | date not null | day (UTC) on which the subject fails the check
@@ -88,6 +105,7 @@ TABLES: tuple[AuditTable, ...] = (
         is_accepted | boolean not null | whether the run's rows passed the entry gate and became part of raw
         message | varchar | what came out, in a sentence
         """,
+        "run_id",
     ),
     _table(
         "load",
@@ -109,7 +127,9 @@ superseded: accepted into an older build file
         load_number | bigint not null | order of the loads, counted from 1; \
 the last accepted or gone one of a file counts
         """,
-        "primary key (run_id, source_file)",
+        "run_id source_file",
+        references=_RUN,
+        is_key_enforced=True,
     ),
     _table(
         "notice",
@@ -120,6 +140,8 @@ the last accepted or gone one of a file counts
         table_name | varchar | table of the landing contract; null if it lay outside every table's folder
         notice | varchar not null | what and why: an unknown column, folder or kind of file; a damaged build file
         """,
+        "run_id table_name notice",
+        references=_RUN,
     ),
     _table(
         "check_result",
@@ -138,12 +160,16 @@ the last accepted or gone one of a file counts
         unexpected | bigint | failing rows or subjects; a count, zero or more; null if it counts none
         observed | varchar | what was found, as text with exact amounts
         """,
+        "run_id stage check_name subject",
+        references=_RUN,
     ),
     _table(
         "finding",
         "Findings that stand, as known at the latest run. Grain: one row per check, subject, asset and day. Additive:"
         " nothing; several checks may find the same money, and a finding stands on each of its days.",
         _FINDING_COLUMNS,
+        _FINDING_KEY,
+        references=_RUN,
     ),
     _table(
         "finding_log",
@@ -151,6 +177,8 @@ the last accepted or gone one of a file counts
         " nothing.",
         "logged_by_run_id | varchar not null | run that wrote the row\n"
         "action | varchar not null | raised, changed or withdrawn\n" + _FINDING_COLUMNS.strip(),
+        f"logged_by_run_id {_FINDING_KEY}",
+        references="logged_by_run_id -> run run_id\nrun_id -> run run_id",
     ),
     _table(
         "source_row",
@@ -164,6 +192,7 @@ the last accepted or gone one of a file counts
         source_row | bigint not null | row in that file, counted from 1, a header not counted
         content | varchar | the row as JSON, amounts as exact text
         """,
+        "source_table row_key source_file source_row",
     ),
     _table(
         "finding_source",
@@ -186,6 +215,8 @@ zero or more; null if rows have no size
         rows_in_all | bigint not null | rows of that table behind the finding, those not kept included; \
 a count, above zero
         """,
+        f"{_FINDING_KEY} source_table position",
+        references=f"{_FINDING_KEY} -> finding {_FINDING_KEY}",
     ),
     _table(
         "published_figure",
@@ -207,6 +238,8 @@ null if it was unknown, or is no longer there
 null if nothing was said before
         is_restatement | boolean | whether the day, or the whole month, had been published before
         """,
+        "entry_number",
+        references="run_id -> run run_id\nprevious_entry_number -> published_figure entry_number",
     ),
     _table(
         "restatement_source",
@@ -227,6 +260,8 @@ null if nothing was said before
         rows_in_all | bigint not null | rows of that table behind the restatement, those not kept included; \
 a count, above zero
         """,
+        "run_id as_of_date restated_table subject source_table position",
+        references=_RUN,
     ),
     _table(
         "policy",
@@ -240,6 +275,8 @@ a count, above zero
         value | varchar | value as exact text; null for an item of a list
         is_default | boolean | whether the default policy says the same
         """,
+        "run_id name item",
+        references=_RUN,
     ),
 )
 

@@ -16,7 +16,9 @@ MODULES = sorted([*PACKAGE.rglob("*.py"), *(REPOSITORY / "expectations").rglob("
 PLAIN = (
     "alerts",
     "connectors",
+    "documentation",
     "explore",
+    "headlines",
     "imports",
     "landing",
     "operations",

@@ -29,6 +29,7 @@ from prometheus_client import generate_latest
 
 from orchestration import cli
 from orchestration.alerts.running import Watching, observe_runs, results_of
+from orchestration.headlines.definitions import headlines
 from orchestration.journal import recorded_runs
 from orchestration.keyed_hashes import Hashing
 from orchestration.operations.metrics.collector import RingfenceCollector, Subject, registry_of
@@ -36,6 +37,8 @@ from orchestration.pipeline.run import ExitStatus
 from orchestration.runner import open_instance, run_days
 from orchestration.settings import Settings, WarehousePaths
 from tests.support.documented import contradicted_signs, undocumented
+from tests.support.headlines import by_time
+from tests.support.keyed import broken_keys, dangling
 from tests.support.small_exchange import at, healthy_exchange, write_landing
 
 GOOD, BAD = "2022-01-03", "2022-01-04"
@@ -44,6 +47,13 @@ HASH_KEY = "a key"
 HASHED = f"account {Hashing(HASH_KEY).of('c1-spot')}"
 COMMAND = [sys.executable, "-m", "orchestration.cli"]
 Rows = list[tuple[Any, ...]]
+BREAKDOWNS = {
+    "group_shortfall_usd": "in_kind_shortfall_usd",
+    "exclusion_usd": "excluded_reserves_usd",
+    "exposure_borrowing_usd": "affiliate_borrowing_usd",
+    "exposure_uncollateralised_usd": "affiliate_uncollateralised_usd",
+}
+"""Headlines by what they are made of, and what these add up to."""
 
 
 @dataclass(frozen=True)
@@ -302,6 +312,22 @@ def test_the_database_documents_itself(story: Story) -> None:
     with duckdb.connect(str(WarehousePaths(story.warehouse).published_file), read_only=True) as connection:
         assert undocumented(connection) == []
         assert contradicted_signs(connection) == []
+
+
+def test_the_audit_has_the_keys_that_it_says(story: Story) -> None:
+    with duckdb.connect(str(WarehousePaths(story.warehouse).published_file), read_only=True) as connection:
+        assert broken_keys(connection) == []
+        assert dangling(connection) == []
+
+
+def test_breakdowns_add_up_to_their_headlines(story: Story) -> None:
+    defined = headlines()
+    with duckdb.connect(str(WarehousePaths(story.warehouse).published_file), read_only=True) as connection:
+        for part, whole in BREAKDOWNS.items():
+            parts = by_time(connection, defined[part])
+            assert {day: parts.get(day) or 0 for day in by_time(connection, defined[whole])} == by_time(
+                connection, defined[whole]
+            )
 
 
 def test_the_report_of_a_day_stands_alone(story: Story, tmp_path: Path) -> None:

@@ -47,7 +47,7 @@ from tests.security.canaries import (
 )
 from tests.support.small_exchange import write_landing
 
-WRITES_OR_SERVES_NAMES = {"asof", "explore", "export", "export-sources"}
+WRITES_OR_SERVES_NAMES = {"asof", "explore", "export", "export-sources", "headline"}
 """Of the commands that show names, those that print none."""
 SHOWS_NAMES = {"findings", "query", "sql", "explain", "alerts list", "alerts show", *WRITES_OR_SERVES_NAMES}
 """Commands that are there to show whoever may read the warehouse what is in it."""
@@ -153,6 +153,7 @@ def _tell(told: Story, landing: Path, alerts: Path, patch: pytest.MonkeyPatch) -
     told.say("report", "report", *warehouse, "--date", BAD, "--out", str(told.root / "said" / "report.html"))
     told.say("report in JSON", "report", *warehouse, "--date", BAD, "--out", str(told.root / "said" / "report.json"))
     told.say("report of no day", "report", *warehouse, "--date", "2021-01-01", "--out", str(told.root / "never.html"))
+    told.say("docs", "docs", *warehouse, "--out", str(told.root / "said" / "docs.html"))
     told.say("disk", "disk", *warehouse)
     told.say("findings", "findings", *warehouse, "--format", "csv")
     told.say("query", "query", *warehouse, "from marts.dim_account")
