@@ -1,6 +1,6 @@
 -- A mart that names an account, asset, wallet or entity without a row in its dimension loses money in every join.
--- One query for all of them: a test of its own for each would cost a small run more than building the marts. The diagram
--- of the tables (ENTITIES.md) is drawn from this list.
+-- One query for all of them: a test of its own for each would cost a small run more than building the marts. The
+-- diagram of the tables (ENTITIES.md) is drawn from this list.
 {% set references = [
     ('dim_account', 'entity_id', 'dim_entity', 'entity_id'),
     ('dim_affiliation_end', 'entity_id', 'dim_entity', 'entity_id'),
