@@ -3,8 +3,8 @@
 What belongs here: entities and links out of the published rows, named as they may be outside the house. What doesn't:
 where they stand in a picture (``network_chart``).
 
-Links are those of the evidence paths of ``dim_entity_relation``, the only place where they are published: one that
-can't be read beyond doubt (an identifier may look like anything) becomes a link to the operator by its rule.
+Links are those of the evidence paths of ``dim_entity_relation``, the ones that decide who is related: one that can't be
+read beyond doubt (an identifier may look like anything) becomes a link to the operator by its rule.
 """
 
 from __future__ import annotations
