@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from functools import cache
 from graphlib import TopologicalSorter
@@ -54,15 +55,20 @@ class CompiledModel:
 def compiled_project() -> dict[str, CompiledModel]:
     """All models and seeds by name, parents before children; compiled once per state of the project's files."""
     file = prepare_project() / _COMPILED_FILE
-    if not file.exists():
-        content = json.dumps([asdict(model) for model in _compile()])
-        with tempfile.NamedTemporaryFile(
-            "w", dir=file.parent, suffix=".tmp", delete=False, encoding="utf-8"
-        ) as scratch:
-            scratch.write(content)
-        Path(scratch.name).replace(file)
-    models = [CompiledModel(**{**row, "parents": tuple(row["parents"])}) for row in json.loads(file.read_text("utf-8"))]
+    if file.exists():
+        rows = json.loads(file.read_text("utf-8"))
+        models = [CompiledModel(**{**row, "parents": tuple(row["parents"])}) for row in rows]
+    else:
+        models = _compile()
+        with suppress(PermissionError):  # who installed the project is somebody else: it is compiled each time
+            _keep(file, json.dumps([asdict(model) for model in models]))
     return {model.name: model for model in models}
+
+
+def _keep(file: Path, content: str) -> None:
+    with tempfile.NamedTemporaryFile("w", dir=file.parent, suffix=".tmp", delete=False, encoding="utf-8") as scratch:
+        scratch.write(content)
+    Path(scratch.name).replace(file)
 
 
 def _compile() -> list[CompiledModel]:

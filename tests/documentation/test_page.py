@@ -18,6 +18,7 @@ from orchestration.audit import create_audit_schema
 from orchestration.documentation.page import filled_page
 from orchestration.errors import RingfenceError
 from orchestration.settings import REPOSITORY, WarehousePaths
+from orchestration.warehouse import compiled
 from orchestration.warehouse.dbt import manifest_as_json
 from tests.support.outside import program
 from tests.support.reported import short_exchange
@@ -151,6 +152,23 @@ def test_another_page_of_dbt_s_than_the_one_known_is_refused(tmp_path: Path, mon
         RingfenceError, match=r"dbt's documentation page holds no .*install the dbt-core that is pinned"
     ):
         filled_page({}, {})
+
+
+def test_who_may_not_write_where_the_project_lies_gets_the_same_page(
+    warehouse: Path, page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Nowhere:
+        def __init__(self, *_: object, **__: object) -> None:
+            raise PermissionError(13, "Permission denied")
+
+    known = compiled.compiled_project()
+    monkeypatch.setattr(compiled, "_COMPILED_FILE", "not_there_yet.json")
+    monkeypatch.setattr(compiled, "_compile", lambda: list(known.values()))
+    monkeypatch.setattr("tempfile.NamedTemporaryFile", Nowhere)
+    compiled.compiled_project.cache_clear()
+    assert write(warehouse, tmp_path / "docs.html") == page.read_text(encoding="utf-8")
+    monkeypatch.undo()
+    compiled.compiled_project.cache_clear()
 
 
 def test_where_nothing_was_published_or_can_be_written_that_is_said(
