@@ -33,13 +33,12 @@ from orchestration.publish.snapshot import Publication, Source, publish, remove_
 from orchestration.settings import Settings, WarehousePaths
 from orchestration.warehouse.build_file import BuildFileError, build_connection
 from orchestration.warehouse.dbt import NodeResult, run_dbt
+from orchestration.warehouse.keys import declared_keys, require_keys
 
 INTEGRITY_MODELS = "fqn:ringfence.findings.integrity"
-_NO_TESTS = ("resource_type:test", "resource_type:unit_test")
-# A run tests what it publishes and that each hop conserves what it was given; the inner layers' tests, some seconds
-# of fixed cost a run, belong to the project's own test suite.
-_INNER_LAYERS = ("staging", "intermediate", "findings", "evidence")
-_INNER_TESTS = tuple(f"fqn:ringfence.{layer},resource_type:test" for layer in _INNER_LAYERS)
+_NO_TESTS = "resource_type:test"
+# Those of what a run publishes and of the reviewed seeds. The inner layers' are part of the project's own test suite.
+_KEYS_OF = ("marts", "seeds")
 
 
 @errors_without_values()
@@ -123,14 +122,14 @@ def build_integrity_findings(settings: Settings) -> list[NodeResult]:
         "build",
         artefacts=settings.paths.dbt_artefacts,
         select=(f"+{INTEGRITY_MODELS}",),
-        exclude=_NO_TESTS,
+        exclude=(_NO_TESTS,),
         on_node=lambda name: progress.report("checking the delivery", name),
     )
 
 
 @errors_without_values()
 def build_warehouse(settings: Settings) -> list[NodeResult]:
-    """Build everything from staging to findings from the accepted rows, with dbt's tests.
+    """Build everything from staging to findings from the accepted rows, with dbt's tests and the declared keys.
 
     What is kept from run to run is continued by what is new, unless more than that changed.
     """
@@ -141,11 +140,13 @@ def build_warehouse(settings: Settings) -> list[NodeResult]:
         settings.paths.build_file,
         "build",
         artefacts=settings.paths.dbt_artefacts,
-        exclude=(INTEGRITY_MODELS, "resource_type:unit_test", *_INNER_TESTS),
+        exclude=(INTEGRITY_MODELS,),
         full_refresh=plan.is_whole,
         on_node=lambda name: progress.report("building", name),
     )
     with build_connection(settings.paths.build_file) as connection:
+        built = {result.unique_id for result in results}
+        require_keys(connection, [key for key in declared_keys() if key.schema in _KEYS_OF and key.node in built])
         close_plan(connection, context)
     return results
 

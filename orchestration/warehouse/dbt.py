@@ -32,6 +32,15 @@ _PREPARED = DBT_PROJECT / "target" / "prepared"
 _PREPARED_KEPT = 5
 _PARSED = ("manifest.json", "semantic_manifest.json", "partial_parse.msgpack")
 
+_NODE_FINISHED = "NodeFinished"
+
+KEY_TESTS = ("unique", "unique_combination")
+"""The tests by which models declare their keys."""
+
+# A run tests what it publishes and that each hop conserves what it was given; what the inner layers' columns may hold
+# is for ``dbt test``.
+_INNER_LAYERS = ("staging", "intermediate", "findings", "evidence")
+
 
 class DbtError(RingfenceError):
     """A model or a test of the dbt project failed: an error of the program's own, with dbt's messages."""
@@ -144,14 +153,47 @@ def semantic_manifest_as_json() -> dict[str, Any]:
 
 @cache
 def manifest() -> Any:
-    """The parsed project as dbt's runner takes it; once per process."""
+    """The parsed project as dbt's runner takes it, without the tests that a run doesn't ask dbt for; once per process.
+
+    Each test costs, run or not: dbt puts it before all that is built from what it tests.
+    """
     from dbt.contracts.graph.manifest import Manifest
     from dbt.parser.manifest import extended_mashumuro_decoder
 
     # Without the graph that macros could look into, which none does: building it takes as long as reading the rest.
-    return Manifest.from_msgpack(
-        (_prepared() / "partial_parse.msgpack").read_bytes(), decoder=extended_mashumuro_decoder
-    )
+    content = (_prepared() / "partial_parse.msgpack").read_bytes()
+    parsed = Manifest.from_msgpack(content, decoder=extended_mashumuro_decoder)
+    for key in [key for key, node in parsed.nodes.items() if node.resource_type == "test" and not _is_asked(node)]:
+        del parsed.nodes[key]
+    parsed.unit_tests.clear()
+    return parsed
+
+
+def _is_asked(test: Any) -> bool:
+    """Whether a run asks dbt for this test: not for keys (``warehouse.keys``), nor for the inner layers' values."""
+    declaration = getattr(test, "test_metadata", None)
+    return declaration is None or not (declaration.name in KEY_TESTS or test.fqn[1] in _INNER_LAYERS)
+
+
+@contextmanager
+def _events_unread() -> Iterator[None]:
+    """Spare dbt the messages of what it does: thousands a build, a tenth of its time, and one kind of them is read."""
+    from dbt_common.events import event_manager_client
+    from dbt_common.events.base_types import BaseEvent, EventLevel
+    from dbt_common.events.event_manager import EventManager
+
+    class Unread(EventManager):
+        def fire_event(self, e: BaseEvent, level: EventLevel | None = None, *rest: Any, **others: Any) -> None:
+            is_detail = (level or e.level_tag()) in (EventLevel.DEBUG, EventLevel.INFO)
+            if not is_detail or type(e).__name__ == _NODE_FINISHED:
+                super().fire_event(e, level, *rest, **others)
+
+    before = event_manager_client.get_event_manager()
+    event_manager_client.ctx_set_event_manager(Unread())
+    try:
+        yield
+    finally:
+        event_manager_client.ctx_set_event_manager(before)
 
 
 def _invoke(
@@ -176,7 +218,8 @@ def _invoke(
         "--log-path",
         str(artefacts),
     ]
-    result = dbtRunner(manifest=manifest, callbacks=[on_event] if on_event else []).invoke(full)
+    with _events_unread():
+        result = dbtRunner(manifest=manifest, callbacks=[on_event] if on_event else []).invoke(full)
     if result.exception is not None:
         raise DbtError(f"dbt {_command(arguments)} failed: {_said(str(result.exception))}")
     if not result.success and not getattr(result.result, "results", None):
@@ -224,7 +267,7 @@ def run_dbt(
     """
 
     def on_event(event: Any) -> None:
-        if on_node is not None and event.info.name == "NodeFinished":
+        if on_node is not None and event.info.name == _NODE_FINISHED:
             on_node(event.data.node_info.node_name)
 
     parsed = manifest()

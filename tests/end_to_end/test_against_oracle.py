@@ -12,6 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from orchestration.settings import WarehousePaths
+from orchestration.warehouse.build_file import build_connection
+from orchestration.warehouse.keys import declared_keys, require_keys
 from tests.end_to_end.random_exchange import write_random_landing_zone
 from tests.oracle.policy import OTHER_POLICY
 from tests.oracle.warehouses import differences, results_of_models, run
@@ -57,3 +60,5 @@ class TestWholePipeline:
         published = run(tmp_path / "landing", tmp_path / "warehouse", last, last)
         lines = differences(tmp_path / "landing", exchange.last, published.results())
         assert not lines, readable(self.seed, lines)
+        with build_connection(WarehousePaths(tmp_path / "warehouse").build_file, read_only=True) as connection:
+            require_keys(connection, declared_keys())  # the inner layers' too, which a run doesn't look at
