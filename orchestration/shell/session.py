@@ -5,7 +5,7 @@ What belongs here: running, and what is printed. What doesn't: keys, colours and
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from shutil import get_terminal_size
 from textwrap import fill
@@ -88,7 +88,7 @@ class Session:
         width = get_terminal_size((_PIPED_WIDTH, 0)).columns if self.out.isatty() else _PIPED_WIDTH
         self.out.write(fill(printable(text), max(width, _LEAST_WIDTH)) + "\n")
 
-    def _print(self, columns: tuple[str, ...], values: list[tuple[object, ...]]) -> None:
+    def _print(self, columns: tuple[str, ...], values: Sequence[tuple[object, ...]]) -> None:
         write_rows(Rows(columns, tuple(values)), OutputFormat.TABLE, self.out)
 
     def _tables(self, part: str) -> None:
