@@ -163,16 +163,16 @@ def manifest() -> Any:
     # Without the graph that macros could look into, which none does: building it takes as long as reading the rest.
     content = (_prepared() / "partial_parse.msgpack").read_bytes()
     parsed = Manifest.from_msgpack(content, decoder=extended_mashumuro_decoder)
-    for key in [key for key, node in parsed.nodes.items() if node.resource_type == "test" and not _is_asked(node)]:
+    for key in [key for key, node in parsed.nodes.items() if _is_unasked_test(node)]:
         del parsed.nodes[key]
     parsed.unit_tests.clear()
     return parsed
 
 
-def _is_asked(test: Any) -> bool:
-    """Whether a run asks dbt for this test: not for keys (``warehouse.keys``), nor for the inner layers' values."""
-    declaration = getattr(test, "test_metadata", None)
-    return declaration is None or not (declaration.name in KEY_TESTS or test.fqn[1] in _INNER_LAYERS)
+def _is_unasked_test(node: Any) -> bool:
+    """Whether this is a test that a run doesn't ask dbt for: of a key (``warehouse.keys``), or of an inner layer."""
+    declaration = getattr(node, "test_metadata", None)
+    return declaration is not None and (declaration.name in KEY_TESTS or node.fqn[1] in _INNER_LAYERS)
 
 
 @contextmanager
