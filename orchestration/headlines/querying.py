@@ -23,10 +23,12 @@ def headline_sql(
     """SQL on the published file: these headlines, a row for each combination of ``by``, in its order.
 
     ``by`` holds grains of time (day, month, ...) and what ``Headline.by`` lists. Raises ConfigurationError if a name is
-    unknown, the headlines can't be grouped so, or MetricFlow isn't installed.
+    unknown, the headlines can't be grouped so, the days are in no order, or MetricFlow isn't installed.
     """
     asked = known(names)
     _check(asked, by)
+    if first and last and first > last:
+        raise ConfigurationError(f"--from {first} is after --to {last}; give the earlier day first")
     group_by = [f"{TIME}__{part}" if part in GRAINS else part for part in by]
     engine, request_type, invalid = _metricflow()
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
@@ -117,6 +118,13 @@ def test_a_group_that_is_short_and_unpriced_has_no_shortfall_in_dollars() -> Non
 def test_what_can_t_be_asked_is_refused_with_what_can(names: list[str], by: tuple[str, ...], remedy: str) -> None:
     with pytest.raises(ConfigurationError, match=remedy):
         headline_sql(names, by)
+
+
+def test_days_in_the_wrong_order_are_refused() -> None:
+    with pytest.raises(
+        ConfigurationError, match="--from 2026-03-02 is after --to 2026-03-01; give the earlier day first"
+    ):
+        headline_sql(["net_gap_usd"], ["day"], date(2026, 3, 2), date(2026, 3, 1))
 
 
 def test_without_metricflow_it_is_said_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
