@@ -12,18 +12,23 @@ gc.set_threshold(100_000, 20, 20)
 
 LONGEST_FIRST = (
     "tests/end_to_end/test_the_job.py",
-    "tests/end_to_end/test_planted_faults.py",
     "tests/landing/test_integrity.py",
+    "tests/end_to_end/test_planted_faults.py",
     "tests/end_to_end/test_against_oracle.py",
     "tests/end_to_end/test_continued_builds.py",
-    "tests/imports/test_claims_end_to_end.py",
-    "tests/simulate/test_faults.py",
-    "tests/simulate/test_collapse.py",
-    "tests/models/test_wallets_flows.py",
-    "tests/guide/test_pages.py",
+    "tests/security/test_canaries.py",
+    "tests/connectors/test_evm_on_a_chain.py",
     "tests/deploy/test_production.py",
+    "tests/connectors/test_postgresql.py",
+    "tests/end_to_end/test_refused_loads.py",
+    "tests/connectors/test_bitcoin.py",
+    "tests/simulate/test_faults.py",
+    "tests/models/test_wallets_flows.py",
+    "tests/shell/test_shell.py",
+    "tests/connectors/test_files_s3.py",
+    "tests/simulate/test_collapse.py",
 )
-"""Modules of half a minute or more, by measured time; each goes to one worker."""
+"""Modules of twenty seconds or more, by measured time; each goes to one worker."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

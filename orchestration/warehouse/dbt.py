@@ -30,6 +30,7 @@ from orchestration.settings import BUILD_FILE_NAME, DBT_PROJECT, set_build_file
 _IGNORED_FOLDERS = {"target", "logs"}
 _PREPARED = DBT_PROJECT / "target" / "prepared"
 _PREPARED_KEPT = 5
+_WARNINGS_FILE = "warnings.json"
 _PARSED = ("manifest.json", "semantic_manifest.json", "partial_parse.msgpack")
 
 _NODE_FINISHED = "NodeFinished"
@@ -91,32 +92,47 @@ def prepare_project() -> Path:
     Parses only if this state of the project was never parsed here. Raises DbtError if it doesn't parse.
     """
     folder = prepared_folder()
-    if (folder / "manifest.json").exists():
+    if (folder / _WARNINGS_FILE).exists():
         return folder
     _PREPARED.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=_PREPARED, prefix=".parsing-") as scratch:
-        set_build_file(Path(scratch, BUILD_FILE_NAME))  # its name is the catalog that the parsed nodes refer to
-        _invoke(["parse"], Path(scratch), manifest=None)
+        _parse(Path(scratch))
         with tempfile.TemporaryDirectory(dir=_PREPARED, prefix=".ready-") as ready:
-            for name in _PARSED:
+            for name in (*_PARSED, _WARNINGS_FILE):
                 shutil.move(Path(scratch, name), Path(ready, name))
             # Whoever installs the project needn't be who runs it; a temporary folder is its maker's alone.
             Path(ready).chmod(0o755)
+            if not (folder / _WARNINGS_FILE).exists():
+                shutil.rmtree(folder, ignore_errors=True)  # an earlier version of this program left less in it
             try:
                 Path(ready).rename(folder)
                 Path(ready).mkdir()  # for the context manager to remove
             except OSError:  # another process prepared the same state meanwhile
-                if not (folder / "manifest.json").exists():
+                if not (folder / _WARNINGS_FILE).exists():
                     raise
     _prune()
     return folder
 
 
-def parse_strictly() -> None:
-    """Parse the whole project anew; raise DbtError on anything that dbt warns of."""
-    with tempfile.TemporaryDirectory() as scratch:
-        set_build_file(Path(scratch, BUILD_FILE_NAME))
-        _invoke(["--warn-error", "--no-partial-parse", "parse"], Path(scratch), manifest=None)
+def _parse(folder: Path) -> None:
+    """Parse the project into a folder, and write down there what dbt warned of."""
+    warnings: list[str] = []
+
+    def on_event(event: Any) -> None:
+        if event.info.level == "warn":
+            warnings.append(one_line(event.info.msg))
+
+    set_build_file(folder / BUILD_FILE_NAME)  # its name is the catalog that the parsed nodes refer to
+    _invoke(["--no-partial-parse", "parse"], folder, manifest=None, on_event=on_event)
+    (folder / _WARNINGS_FILE).write_text(json.dumps(warnings), encoding="utf-8")
+
+
+def require_no_warnings() -> None:
+    """Raise DbtError on anything that dbt warned of when it parsed the project as it is now."""
+    file = prepare_project() / _WARNINGS_FILE
+    warnings = json.loads(file.read_text(encoding="utf-8"))
+    if warnings:
+        raise DbtError(f"dbt warns of the project {len(warnings)} times: {'; '.join(warnings[:5])}")
 
 
 def _prune() -> None:
