@@ -21,6 +21,9 @@ export DAGSTER_DISABLE_TELEMETRY := 1
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export GX_ANALYTICS_ENABLED := false
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Modules are compiled at their first import and the result is kept, whatever the surroundings say: the tests start some
+# hundred processes, and compiling triples what Great Expectations takes to load.
+unexport PYTHONDONTWRITEBYTECODE
 
 # The installer, for an environment's folder. It reads no pip.conf: where only pip knows the way to a package index, pip
 # installs, and takes four times as long. Modules are compiled when they are first imported: most never are.
