@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import gc
+import signal
 
 import pytest
 
 # A worker holds a million objects to its end, those of the libraries and the tests. Looking through them for cyclic
 # garbage as often as Python does takes a third of the time of collecting the tests.
 gc.set_threshold(100_000, 20, 20)
+# Shells start what runs in the background deaf to it; tests that interrupt themselves would wait for ever.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 LONGEST_FIRST = (
     "tests/end_to_end/test_the_job.py",
