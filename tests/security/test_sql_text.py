@@ -83,6 +83,11 @@ REVIEWED: dict[str, set[str]] = {
         "strict_query: values",
         "write_rows: query",
     },
+    "orchestration/headlines/querying.py": {
+        "_with_days: ', '.join(columns)",
+        "_with_days: part",
+        "_with_days: sql",
+    },
     "orchestration/lake/catalogue.py": {
         "_attach: options",
     },
@@ -174,7 +179,7 @@ REVIEWED: dict[str, set[str]] = {
     "orchestration/publish/snapshot.py": {
         "_content: place",
         "_copy: alias",
-        "_copy_schema: database",
+        "_copy_tables: database",
     },
     "orchestration/reading/summary.py": {
         "_next_steps: paths.root",
@@ -211,8 +216,8 @@ REVIEWED: dict[str, set[str]] = {
     },
 }
 """What was looked at, by module and function: SQL built by code that is looked at itself; columns, types and tables of
-the contract, the catalogue, the policy's schema and dbt's manifest; numbers; and what the operator's own configuration
-of a source says in SQL (``connectors/postgresql``)."""
+the contract, the catalogue, the policy's schema and dbt's manifest; MetricFlow's SQL of headlines that are defined;
+numbers; and what the operator's own configuration of a source says in SQL (``connectors/postgresql``)."""
 
 
 def modules() -> list[Path]:
