@@ -34,7 +34,7 @@ def diagram_page() -> str:
     for title, shown in subjects(tables):
         if title == QUESTIONS:
             names = [f"`{table.place}`" for table in shown]
-            parts.append(f"## {title}\n\nViews on the tables above: {', '.join(names)}.\n")
+            parts.append(f"## {title}\n\nMade from the tables above: {', '.join(names)}.\n")
         else:
             parts.append(f"## {title}\n\n```mermaid\n{_diagram(shown, tables)}\n```\n")
     return "\n".join(parts)
