@@ -15,6 +15,7 @@ from typing import Any
 
 from orchestration import audit
 from orchestration.errors import RingfenceError
+from orchestration.warehouse.keys import declared_keys
 
 SUBJECTS: tuple[tuple[str, str], ...] = (
     (
@@ -45,7 +46,6 @@ AUDIT = (
     ("What was said", "published_figure restatement_source fct_restatement"),
 )
 _REFERENCES = re.compile(r"{%\s*set references = (\[.*?\])\s*%}", re.DOTALL)
-_KEYS = ("unique", "unique_combination")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +78,7 @@ class Entity:
 def entities(manifest: Mapping[str, Any]) -> dict[str, Entity]:
     """All tables of schemas marts and audit by name. Raises RingfenceError if the list of references can't be read."""
     nodes = manifest["nodes"].values()
-    keys = {
-        node["attached_node"]: _key(node)
-        for node in nodes
-        if node["resource_type"] == "test" and (node.get("test_metadata") or {}).get("name") in _KEYS
-    }
+    keys = {key.node: key.columns for key in declared_keys(manifest)}
     references = _references_of_marts(manifest)
     found = {}
     for node in nodes:
@@ -121,11 +117,6 @@ def subjects(tables: Mapping[str, Entity]) -> list[tuple[str, list[Entity]]]:
 
 def _is_required(column: Mapping[str, Any]) -> bool:
     return any(constraint["type"] == "not_null" for constraint in column["constraints"])
-
-
-def _key(test: Mapping[str, Any]) -> tuple[str, ...]:
-    arguments = test["test_metadata"]["kwargs"]
-    return tuple(arguments["columns"]) if "columns" in arguments else (arguments["column_name"],)
 
 
 def _references_of_marts(manifest: Mapping[str, Any]) -> dict[str, list[Reference]]:

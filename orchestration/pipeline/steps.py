@@ -32,7 +32,7 @@ from orchestration.policy import Policy, load_policy
 from orchestration.publish.snapshot import Publication, Source, publish, remove_leftovers
 from orchestration.settings import Settings, WarehousePaths
 from orchestration.warehouse.build_file import BuildFileError, build_connection
-from orchestration.warehouse.dbt import NodeResult, run_dbt
+from orchestration.warehouse.dbt import NodeResult, manifest_as_json, run_dbt
 from orchestration.warehouse.keys import declared_keys, require_keys
 
 INTEGRITY_MODELS = "fqn:ringfence.findings.integrity"
@@ -146,7 +146,8 @@ def build_warehouse(settings: Settings) -> list[NodeResult]:
     )
     with build_connection(settings.paths.build_file) as connection:
         built = {result.unique_id for result in results}
-        require_keys(connection, [key for key in declared_keys() if key.schema in _KEYS_OF and key.node in built])
+        declared = declared_keys(manifest_as_json())
+        require_keys(connection, [key for key in declared if key.schema in _KEYS_OF and key.node in built])
         close_plan(connection, context)
     return results
 

@@ -14,7 +14,7 @@ from typing import Any
 import duckdb
 
 from orchestration.sql import identifier
-from orchestration.warehouse.dbt import KEY_TESTS, DbtError, manifest_as_json
+from orchestration.warehouse.dbt import KEY_TESTS, DbtError
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +41,9 @@ class Key:
         return f"select count(*) from (select 1 from {rows} group by {columns} having count(*) > 1)"
 
 
-def declared_keys() -> list[Key]:
-    """All keys that are declared, in order of their names."""
-    nodes = manifest_as_json()["nodes"]
+def declared_keys(manifest: Mapping[str, Any]) -> list[Key]:
+    """All keys that the parsed project declares, in order of their names."""
+    nodes = manifest["nodes"]
     tests = [node for node in nodes.values() if (node.get("test_metadata") or {}).get("name") in KEY_TESTS]
     return sorted((_key(test["test_metadata"], nodes[test["attached_node"]]) for test in tests), key=str)
 

@@ -27,7 +27,7 @@ def balances() -> duckdb.DuckDBPyConnection:
 
 
 def test_every_declaration_is_a_key() -> None:
-    declared = declared_keys()
+    declared = declared_keys(manifest_as_json())
     assert len(declared) == len(key_tests()) > 100
     assert len({key.node for key in declared if key.schema == "marts"}) > 30
     coverage = next(key for key in declared if key.relation == "fct_reserve_coverage_daily")
